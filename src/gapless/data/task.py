@@ -1,0 +1,141 @@
+"""What gapless works on: rows for development, rows for the verdict, and how to build the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gapless.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Kind = Literal["image", "table"]
+Array = NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Inputs and their labels, row by row.
+
+    x: images uint8 (N, H, W, C) with 1, 3 or 4 channels, or tables float32 (N, F), finite.
+    y: class numbers int64 (N,) from 0, or float32 (N,) for a regression.
+    """
+
+    x: Array
+    y: Array
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, index: NDArray[np.int64]) -> Rows:
+        return Rows(self.x[index], self.y[index])
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A row or file that was left out, and why."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """Data in two parts and a model to train on it; `gapless tune` splits `develop` into train and select.
+
+    Args:
+        name: what the run is called.
+        develop: the rows to train on and to choose with.
+        confirm: the rows for the verdict, opened once; None has a stratified share of `develop` put aside.
+        classes: the names of the classes in the order of their numbers; empty for a regression.
+        model: a function without arguments that returns a new, randomly initialised module; None takes the built-in
+            model for this kind of data. The module maps (B, C, H, W) or (B, F) float32 to (B, classes), or (B, 1) for
+            a regression. A function at the top level of a module can be sent to worker processes; a lambda cannot.
+        categories: tables only: for each column the number of its categories, 0 for a numeric column. A categorical
+            column holds whole numbers from 0.
+        features: tables only: the names of the columns.
+        model_name: how the model is called in reports.
+        notes: what the user should know about the data, a sentence each (duplicates, constant columns ...).
+        skipped: what was left out, and why.
+    """
+
+    name: str
+    develop: Rows
+    confirm: Rows | None = None
+    classes: tuple[str, ...] = ()
+    model: Callable[[], nn.Module] | None = None
+    categories: tuple[int, ...] = ()
+    features: tuple[str, ...] = ()
+    model_name: str = ""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    skipped: tuple[Skipped, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        for part, rows in (("develop", self.develop), ("confirm", self.confirm)):
+            if rows is not None:
+                _check_rows(f"{self.name}: {part}", rows, len(self.classes))
+        if self.confirm is not None and self.confirm.x.shape[1:] != self.develop.x.shape[1:]:
+            raise DataError(
+                f"{self.name}: confirm rows have shape {self.confirm.x.shape[1:]}, "
+                f"develop rows {self.develop.x.shape[1:]}; they must be alike"
+            )
+        if self.kind == "table" and self.categories and len(self.categories) != self.develop.x.shape[1]:
+            raise DataError(
+                f"{self.name}: categories must name every column: {self.develop.x.shape[1]} columns, "
+                f"got {len(self.categories)} entries"
+            )
+
+    @property
+    def kind(self) -> Kind:
+        return "image" if self.develop.x.ndim == 4 else "table"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What one row looks like to the model: (C, H, W) or (F,)."""
+        if self.kind == "image":
+            height, width, channels = self.develop.x.shape[1:]
+            return (channels, height, width)
+        return self.develop.x.shape[1:]
+
+    @property
+    def outputs(self) -> int:
+        return max(1, len(self.classes))
+
+    @property
+    def metric(self) -> str:
+        """`accuracy` (share of rows that are right) or `r2` (1 - squared error / variance of the target)."""
+        return "accuracy" if self.classes else "r2"
+
+    @property
+    def categorical(self) -> Sequence[int]:
+        """The numbers of the categorical columns."""
+        return [i for i, n in enumerate(self.categories) if n]
+
+
+def _check_rows(where: str, rows: Rows, classes: int) -> None:
+    x, y = rows.x, rows.y
+    if not (x.ndim == 4 and x.dtype == np.uint8) and not (x.ndim == 2 and x.dtype == np.float32):
+        raise DataError(f"{where}: x must be uint8 (N, H, W, C) or float32 (N, F), got {x.dtype} {x.shape}")
+    if x.ndim == 4 and x.shape[3] not in (1, 3, 4):
+        raise DataError(f"{where}: images must have 1, 3 or 4 channels last, got {x.shape[3]} in {x.shape}")
+    if y.shape != (len(x),):
+        raise DataError(f"{where}: y must have one label for each of the {len(x)} rows, got shape {y.shape}")
+    if not len(x):
+        raise DataError(f"{where}: there are no rows")
+    if x.ndim == 2 and not np.isfinite(x).all():
+        raise DataError(f"{where}: x holds NaN or infinite values; fill or remove them first")
+    if classes == 1:
+        raise DataError(f"{where}: there is only one class, so there is nothing to learn; two or more are needed")
+    if classes:
+        if y.dtype != np.int64 or y.min() < 0 or y.max() >= classes:
+            raise DataError(
+                f"{where}: y must hold int64 class numbers from 0 to {classes - 1}, "
+                f"got {y.dtype} from {y.min()} to {y.max()}"
+            )
+    elif y.dtype != np.float32 or not np.isfinite(y).all():
+        raise DataError(f"{where}: the target of a regression must be finite float32, got {y.dtype}")
