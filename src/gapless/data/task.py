@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from mmap import mmap
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -34,6 +36,15 @@ class Rows:
 
     def take(self, index: NDArray[np.int64]) -> Rows:
         return Rows(self.x[index], self.y[index])
+
+    def __reduce__(self) -> tuple[Callable[..., Rows], tuple[Array | Path, Array]]:
+        """A mapped file is sent to another process by its name, not by its bytes."""
+        whole = isinstance(self.x, np.memmap) and isinstance(self.x.base, mmap) and self.x.filename
+        return _reopened, (Path(str(self.x.filename)) if whole else self.x, self.y)
+
+
+def _reopened(x: Array | Path, y: Array) -> Rows:
+    return Rows(np.load(x, mmap_mode="c") if isinstance(x, Path) else x, y)
 
 
 @dataclass(frozen=True)

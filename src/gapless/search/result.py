@@ -82,7 +82,7 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean score over the finalists' runs at each epoch where it was taken; train without augmentation, in eval mode."""
+    """Mean score over the seeds of the finals, epoch by epoch; train without augmentation, in eval mode."""
 
     label: str
     """plain or best"""

@@ -1,0 +1,264 @@
+"""Exchange the batch norms of a model for other normalisation layers, in place, and back.
+
+The new layer takes over the old one's parameters and statistics as they are (the same tensors where both have them), so
+an optimizer that already holds them keeps working. `Converted.undo()` puts the old layers back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from gapless.batchnorm.insert import Placement, forward_hooks, refuse_wrapped
+from gapless.batchnorm.layers import (
+    BatchNorm,
+    BatchRenorm,
+    FrozenBatchNorm,
+    GhostBatchNorm,
+    SplitBatchNorm,
+)
+
+_PLAIN: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, BatchNorm)
+_OURS: tuple[type[nn.Module], ...] = (GhostBatchNorm, BatchRenorm, SplitBatchNorm)
+_TENSORS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True)
+class _Swap:
+    """One layer that was exchanged: everywhere it is registered, and the mode of its first parent at that time."""
+
+    places: tuple[tuple[nn.Module, str], ...]
+    old: nn.Module
+    new: nn.Module
+    parent_mode: bool
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Exchanged layers: `account` says which, `undo()` puts the old ones back with what was learned since."""
+
+    account: tuple[Placement, ...]
+    swaps: tuple[_Swap, ...] = field(repr=False, compare=False)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The layers that were exchanged."""
+        return tuple(placement.path for placement in self.account if placement.what)
+
+    def undo(self) -> None:
+        """Put the old layers back. Parameters and statistics both kinds have keep their present values."""
+        for swap in self.swaps:
+            _hand_over(swap.new, swap.old)
+            parent, name = swap.places[0]
+            if vars(parent)["_modules"].get(name) is swap.new and parent.training != swap.parent_mode:
+                swap.old.train(parent.training)
+            for parent, name in swap.places:
+                if vars(parent)["_modules"].get(name) is swap.new:
+                    parent.add_module(name, swap.old)
+
+    def __str__(self) -> str:
+        return "\n".join(str(placement) for placement in self.account)
+
+
+def to_ghost(model: nn.Module, *, ghost_size: int = 32) -> Converted:
+    """Every batch norm becomes a `GhostBatchNorm`: statistics over at most `ghost_size` rows each.
+
+    Raises ValueError as `GhostBatchNorm` does, or when a layer cannot be exchanged (see `freeze`).
+    """
+    return _exchange(model, _PLAIN, lambda old: GhostBatchNorm(ghost_size=ghost_size, **_settings(old)))
+
+
+def to_renorm(
+    model: nn.Module,
+    *,
+    r_max: float = 3.0,
+    d_max: float = 5.0,
+    start: int = 5_000,
+    r_end: int = 40_000,
+    d_end: int = 25_000,
+) -> Converted:
+    """Every batch norm becomes a `BatchRenorm`; the steps count from the batches each layer has already seen.
+
+    Raises ValueError as `BatchRenorm` does, or when a layer cannot be exchanged (see `freeze`).
+    """
+
+    def build(old: nn.Module) -> nn.Module:
+        limits = {"start": start, "r_end": r_end, "d_end": d_end}
+        return BatchRenorm(r_max=r_max, d_max=d_max, **limits, **_settings(old))
+
+    return _exchange(model, _PLAIN, build)
+
+
+def to_split(model: nn.Module, *, splits: int = 2) -> Converted:
+    """Every batch norm becomes a `SplitBatchNorm` whose auxiliary norms start as copies of it.
+
+    The auxiliary parameters are new: build the optimizer afterwards. Raises ValueError as `SplitBatchNorm` does, or
+    when a layer cannot be exchanged (see `freeze`).
+    """
+
+    def build(old: nn.Module) -> nn.Module:
+        new = SplitBatchNorm(splits=splits, **_settings(old))
+        for norm in new.auxiliary:
+            norm.load_state_dict(old.state_dict())
+        return new
+
+    return _exchange(model, _PLAIN, build)
+
+
+def freeze(model: nn.Module, *, train_affine: bool = False) -> Converted:
+    """Every batch norm becomes a `FrozenBatchNorm`: neither statistics nor modes move, whatever `train()` is called.
+
+    Args:
+        model: changed in place; ghost, renorm and split layers are frozen too.
+        train_affine: let gamma and beta learn on.
+
+    Raises:
+        ValueError: a batch norm without running statistics, with hooks of its own, lazy, or the model is itself one;
+            or a model that is already compiled or wrapped.
+    """
+
+    def build(old: nn.Module) -> nn.Module:
+        settings = _settings(old)
+        del settings["momentum"]
+        return FrozenBatchNorm(train_affine=train_affine, **settings)
+
+    return _exchange(model, (*_PLAIN, *_OURS), build)
+
+
+def to_sync(model: nn.Module, *, process_group: Any = None) -> Converted:
+    """Every batch norm becomes torch's SyncBatchNorm: statistics over the batches of all processes.
+
+    Wrap the model in DistributedDataParallel afterwards. In training with several processes torch's layer runs on GPUs
+    only; with one process it is a batch norm. Ghost, renorm, split and frozen layers stay as they are. Differs from
+    torch's convert_sync_batchnorm, which thaws frozen layers that are its subclasses, loses hooks and cannot be undone.
+
+    Raises ValueError when a layer cannot be exchanged (see `freeze`).
+    """
+
+    def build(old: nn.Module) -> nn.Module:
+        settings = _settings(old)
+        features = settings.pop("num_features")
+        return nn.SyncBatchNorm(features, process_group=process_group, **settings)
+
+    return _exchange(model, tuple(kind for kind in _PLAIN if kind is not nn.SyncBatchNorm), build)
+
+
+def to_group_norm(model: nn.Module, *, channels: int = 16) -> Converted:
+    """Every batch norm becomes a GroupNorm with about `channels` channels in each group; gamma and beta are kept.
+
+    Group norm uses no batch statistics, so it does not mind small batches; the output of a trained model changes and
+    needs training. The number of groups is the divisor of C that brings C / groups nearest to `channels` (on a tie the
+    larger groups). Ghost, renorm and split layers are exchanged too.
+
+    Raises:
+        ValueError: channels below 1, or a layer that cannot be exchanged (see `freeze`).
+
+    Source: Wu & He 2018, Group Normalization, section 4.1: 16 channels per group do as well as 32 groups, and stay
+    sensible for narrow layers, where 32 groups would be instance norm.
+    """
+    if channels < 1:
+        raise ValueError(f"channels must be at least 1, got {channels}")
+
+    def build(old: nn.Module) -> nn.Module:
+        settings = _settings(old)
+        features = settings["num_features"]
+        divisors = [groups for groups in range(1, features + 1) if features % groups == 0]
+        groups = min(divisors, key=lambda groups: (abs(features / groups - channels), groups))
+        rest = {name: settings[name] for name in ("eps", "affine", "device", "dtype")}
+        return nn.GroupNorm(groups, features, **rest)
+
+    return _exchange(model, (*_PLAIN, *_OURS), build)
+
+
+def to_batch_norm(model: nn.Module, *, dims: Literal[1, 2, 3], momentum: float = 0.1) -> Converted:
+    """Every GroupNorm becomes torch's BatchNorm1d, 2d or 3d; gamma and beta are kept, the statistics start fresh.
+
+    Call `reestimate` with training data before using eval mode, or train on.
+
+    Args:
+        model: changed in place.
+        dims: number of position axes of the inputs: 2 for pictures (N, C, H, W), 1 for (N, C) and (N, C, L).
+        momentum: torch's, in [0, 1].
+
+    Raises:
+        ValueError: another number of axes, or a layer that cannot be exchanged (see `freeze`).
+    """
+    if dims not in (1, 2, 3):
+        raise ValueError(f"dims must be 1, 2 or 3, got {dims}")
+    if not 0 <= momentum <= 1:
+        raise ValueError(f"momentum must be in [0, 1], got {momentum}")
+    kind = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[dims]
+
+    def build(old: nn.Module) -> nn.Module:
+        assert isinstance(old, nn.GroupNorm)
+        weight = next(old.parameters(), torch.empty(0))
+        return kind(old.num_channels, old.eps, momentum, old.affine, device=weight.device, dtype=weight.dtype)
+
+    return _exchange(model, (nn.GroupNorm,), build)
+
+
+def _exchange(
+    model: nn.Module, kinds: tuple[type[nn.Module], ...], build: Callable[[nn.Module], nn.Module]
+) -> Converted:
+    """Build all new layers first, so that an error leaves the model as it was, then swap them in."""
+    refuse_wrapped(model, "convert normalisation layers")
+    places: dict[int, list[tuple[nn.Module, str]]] = {}
+    for parent in model.modules():
+        for name, child in vars(parent)["_modules"].items():
+            places.setdefault(id(child), []).append((parent, name))
+    account: list[Placement] = []
+    swaps: list[_Swap] = []
+    for path, old in model.named_modules():
+        if type(old) in kinds:
+            _check_exchangeable(path, old)
+            new = build(old).train(old.training)
+            where = tuple(places[id(old)])
+            swaps.append(_Swap(where, old, new, where[0][0].training))
+            account.append(Placement(path, str(new), f"was {type(old).__name__}"))
+        elif isinstance(old, (*kinds, *_PLAIN, nn.GroupNorm)) and not path.rpartition(".")[0].endswith(".auxiliary"):
+            account.append(Placement(path, "", f"{type(old).__name__} is not one of those exchanged"))
+    for swap in swaps:
+        _hand_over(swap.old, swap.new)
+        for parent, name in swap.places:
+            parent.add_module(name, swap.new)
+    return Converted(tuple(account), tuple(swaps))
+
+
+def _check_exchangeable(path: str, old: nn.Module) -> None:
+    kind = type(old).__name__
+    if not path:
+        raise ValueError(
+            f"the model itself is a {kind}, which cannot be exchanged in place: put it in an nn.Sequential"
+        )
+    if not isinstance(old, nn.GroupNorm) and vars(old)["_buffers"].get("running_mean") is None:
+        raise ValueError(f"{path}: {kind} has no running statistics (track_running_stats=False)")
+    hooked = [table for table in ("_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks") if vars(old)[table]]
+    if hooked or forward_hooks(old):
+        raise ValueError(f"{path}: {kind} carries hooks that would be lost; undo what attached them first")
+
+
+def _settings(old: nn.Module) -> dict[str, Any]:
+    """The arguments that build a batch norm like `old`."""
+    mean = old.get_buffer("running_mean")
+    settings = {name: vars(old)[name] for name in ("num_features", "eps", "momentum", "affine")}
+    return {**settings, "device": mean.device, "dtype": mean.dtype}
+
+
+def _hand_over(giver: nn.Module, taker: nn.Module) -> None:
+    """`taker` shares the giver's parameters and statistics; where one has a parameter and the other a buffer, the values."""
+    for name in _TENSORS:
+        given, taken = vars(giver)["_parameters"], vars(taker)["_parameters"]
+        if name in given and name in taken:
+            taker.register_parameter(name, given[name])
+        elif name in given and name in vars(taker)["_buffers"]:
+            taker.register_buffer(name, None if given[name] is None else given[name].detach())
+        elif name in vars(giver)["_buffers"]:
+            value = vars(giver)["_buffers"][name]
+            if name in vars(taker)["_buffers"]:
+                taker.register_buffer(name, value)
+            elif taken.get(name) is not None:
+                taken[name].data = value

@@ -1,0 +1,285 @@
+"""Insert batch normalization into a model that has none, without touching a name it already uses.
+
+Each convolution and linear layer but the last gets a batch norm as its child `batchnorm` and a forward hook that
+applies it, so every parameter and every state_dict key of the model stays as it was; keys are only added.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from gapless.batchnorm.layers import TorchBatchNorm
+from gapless.errors import did_you_mean
+
+CHILD = "batchnorm"
+"""The name of the child that carries the batch norm of a layer."""
+
+Conv = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+WeightLayer = Conv | nn.Linear
+
+_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+# Their forward reads the weights of their children and never calls them, so a hook on a child would never run; the
+# adaptive softmax is the head itself.
+_SEALED: dict[type[nn.Module], str] = {
+    nn.MultiheadAttention: "MultiheadAttention uses the weights of this layer without calling it",
+    nn.TransformerEncoderLayer: "TransformerEncoderLayer may use the weights of this layer without calling it",
+    nn.TransformerDecoderLayer: "TransformerDecoderLayer keeps its own order of layers",
+    nn.RNNBase: "a recurrent layer uses the weights of this layer without calling it",
+    nn.AdaptiveLogSoftmaxWithLoss: "it belongs to the head",
+}
+
+_WRAPPERS = {
+    "OptimizedModule": "torch.compile",
+    "DistributedDataParallel": "DistributedDataParallel",
+    "DataParallel": "DataParallel",
+    "FullyShardedDataParallel": "FullyShardedDataParallel",
+    "FSDPModule": "fully_shard",
+    "ScriptModule": "torch.jit.script",
+}
+
+_NORM_NAME = re.compile(r"norm(\d?d)?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What was done at one place of the model, and why.
+
+    path: the module's name as `model.named_modules()` gives it. what: the module that was added, such as
+    `BatchNorm2d(16)`, or "" when nothing was.
+    """
+
+    path: str
+    what: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.path or '(the model)'}: {self.what or 'nothing'} ({self.why})"
+
+
+@dataclass(frozen=True)
+class Inserted:
+    """Batch norm in a model: `account` says where and why, `undo()` takes it out again."""
+
+    account: tuple[Placement, ...]
+    model: nn.Module = field(repr=False, compare=False)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The layers that carry a batch norm; empty when nothing was inserted."""
+        return tuple(placement.path for placement in self.account if placement.what)
+
+    def undo(self) -> None:
+        """Take every inserted batch norm out; modules, hooks and bits of the rest are as before. See `remove`."""
+        remove(self.model)
+
+    def __str__(self) -> str:
+        return "\n".join(str(placement) for placement in self.account)
+
+
+def insert(model: nn.Module, *, momentum: float = 0.1, skip: Sequence[str] = ()) -> Inserted:
+    """Add batch normalization after every convolution and linear layer but the last, in place.
+
+    y = gamma * (x - mean) / sqrt(var + eps) + beta, over the batch and all positions of a channel, between the layer
+    and whatever follows it, as the paper has it: before the nonlinearity.
+
+    The batch norm is the layer's child `batchnorm` (new keys such as `conv1.batchnorm.weight`, the old ones stay), in
+    the layer's device, dtype and mode. Linear layers on (B, F) and (B, ..., F) are normalised over F's leading axes,
+    convolutions also without a batch axis. deepcopy, pickle, state_dict, torch.compile and torch.export work; compile,
+    wrap in DDP and build the optimizer afterwards. `fold` merges what was learned into the weights.
+
+    Left alone, with the reason in the account: the head (the last weight layer in the order of registration), layers
+    inside MultiheadAttention, recurrent and transformer layers, layers with parametrized weights (weight_norm,
+    pruning), complex ones, those that `skip` names, and the whole model when it already normalises anywhere.
+    Inserting twice is inserting once; the second call sets the momentum.
+
+    Args:
+        model: the module to change.
+        momentum: torch's: running = (1 - momentum) * running + momentum * batch; in (0, 1].
+        skip: patterns of module paths to leave alone, such as `"policy.*"` (shell wildcards).
+
+    Raises:
+        ValueError: momentum out of range, a pattern that fits no layer, or a model that is already compiled,
+            scripted or wrapped for several devices.
+
+    Source: Ioffe & Szegedy 2015, Batch Normalization, section 3. Difference: the layer's bias is kept, so that the
+    model's keys stay; it has no effect in training and takes the shift when folded.
+    """
+    if not 0 < momentum <= 1:
+        raise ValueError(f"momentum must be in (0, 1], got {momentum}; torch's momentum is the weight of the new batch")
+    refuse_wrapped(model, "insert batch norm")
+    found = list(inserted_layers(model))
+    if found:
+        for _, _, norm in found:
+            if isinstance(norm, TorchBatchNorm):
+                norm.momentum = momentum
+        return Inserted(tuple(Placement(p, _describe(norm), "inserted before") for p, _, norm in found), model)
+    layers = list(_weight_layers(model))
+    _check_patterns(skip, [path for path, _ in layers])
+    norm = _first_norm(model)
+    if norm is not None:
+        return Inserted((norm,), model)
+    return Inserted(tuple(_place_all(model, layers, momentum, skip)), model)
+
+
+def remove(model: nn.Module) -> None:
+    """Take every inserted batch norm out of `model`, or of a copy of it; nothing else changes, no parameter moves.
+
+    After training the model then computes something else, for the scale and shift are gone: `fold` keeps them.
+    """
+    refuse_wrapped(model, "remove batch norm")
+    for _, layer, _ in list(inserted_layers(model)):
+        hooks = forward_hooks(layer)
+        for key in [key for key, hook in hooks.items() if hook is apply_batchnorm]:
+            del hooks[key]
+        delattr(layer, CHILD)
+
+
+def apply_batchnorm(layer: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+    """The forward hook: the layer's own child applied to its output. At top level, so that models can be pickled."""
+    norm = layer.get_submodule(CHILD)
+    if isinstance(layer, nn.Linear):
+        batch = output.reshape(-1, output.shape[-1])
+    elif output.ndim == layer.get_parameter("weight").ndim - 1:  # a convolution takes (C, ...) as well
+        batch = output.unsqueeze(0)
+    else:
+        batch = output
+    if norm.training and batch.numel() == batch.shape[1]:
+        raise ValueError(
+            f"batch norm after {layer} needs more than one value per channel in training, got an output of shape "
+            f"{tuple(output.shape)}; use batches of at least 2 rows (a DataLoader with drop_last=True)"
+        )
+    return norm(batch).reshape(output.shape)
+
+
+def inserted_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Module]]:
+    """(path, layer, its batch norm) for every layer that carries an inserted one."""
+    for path, layer in model.named_modules():
+        if apply_batchnorm in forward_hooks(layer).values():
+            yield path, layer, layer.get_submodule(CHILD)
+
+
+def forward_hooks(module: nn.Module) -> dict[int, Any]:
+    """The module's own table of forward hooks; torch has no public way to list them."""
+    return vars(module)["_forward_hooks"]
+
+
+def refuse_wrapped(model: nn.Module, doing: str) -> None:
+    """Raise when `model` is compiled, scripted or wrapped: a change of the modules inside would be missed."""
+    for path, module in model.named_modules():
+        wrapper = next((name for c in type(module).__mro__ if (name := _WRAPPERS.get(c.__name__))), None)
+        if wrapper is None and vars(module).get("_compiled_call_impl") is not None:
+            wrapper = "Module.compile"
+        if wrapper is not None:
+            where = f"'{path}'" if path else "the model"
+            raise ValueError(
+                f"cannot {doing}: {where} has already gone through {wrapper}, which would not see the change; "
+                f"{doing} first, on the plain model, and apply {wrapper} afterwards"
+            )
+
+
+def own_weight(layer: nn.Module) -> bool:
+    """Whether `weight` is a parameter of the layer itself, not computed from others (weight_norm, pruning ...)."""
+    return not parametrize.is_parametrized(layer) and "weight" in dict(layer.named_parameters(recurse=False))
+
+
+def _weight_layers(model: nn.Module) -> Iterator[tuple[str, WeightLayer]]:
+    for path, module in model.named_modules():
+        if isinstance(module, WeightLayer):
+            yield path, module
+
+
+def _check_patterns(skip: Sequence[str], paths: Sequence[str]) -> None:
+    for pattern in skip:
+        if not any(fnmatchcase(path, pattern) for path in paths):
+            raise ValueError(
+                f"skip: no convolution or linear layer is called {pattern!r}.{did_you_mean(pattern, paths)}"
+            )
+
+
+def _first_norm(model: nn.Module) -> Placement | None:
+    """The first layer that normalises: torch's own, or a custom one by the end of its class name (LlamaRMSNorm)."""
+    parametrizations = tuple(
+        f"{p}.parametrizations." for p, m in model.named_modules() if parametrize.is_parametrized(m)
+    )
+    for path, module in model.named_modules():
+        if not path or (f"{path}.").startswith(parametrizations) or not _NORM_NAME.search(type(module).__name__):
+            continue
+        # A block such as ConvNorm that holds weight layers is judged by the layers inside it.
+        if next(_weight_layers(module), None) is None:
+            return Placement(path, "", f"the model already normalises, with {type(module).__name__} here")
+    return None
+
+
+def _place_all(
+    model: nn.Module, layers: Sequence[tuple[str, WeightLayer]], momentum: float, skip: Sequence[str]
+) -> Iterator[Placement]:
+    sealed = {
+        f"{path}.": why for path, m in model.named_modules() for kind, why in _SEALED.items() if isinstance(m, kind)
+    }
+    owners = weight_owners(model)
+    for position, (path, layer) in enumerate(layers):
+        reason = _reason_against(path, layer, sealed, skip)
+        if position == len(layers) - 1:
+            reason = "the head: the last weight layer"
+        if reason:
+            yield Placement(path, "", reason)
+            continue
+        norm = _batchnorm_for(layer, momentum)
+        layer.add_module(CHILD, norm)
+        layer.register_forward_hook(apply_batchnorm)
+        yield Placement(path, _describe(norm), f"after {type(layer).__name__}{_fold_note(layer, owners)}")
+
+
+def _reason_against(path: str, layer: WeightLayer, sealed: dict[str, str], skip: Sequence[str]) -> str:
+    inside = next((why for prefix, why in sealed.items() if path.startswith(prefix)), "")
+    if inside:
+        return inside
+    if not own_weight(layer):
+        return "its weight is parametrized (weight_norm, spectral_norm, pruning ...), so it could not be folded"
+    if layer.weight.is_complex():
+        return "its weight is complex"
+    if any(fnmatchcase(path, pattern) for pattern in skip):
+        return "skip names it"
+    if CHILD in dir(layer):
+        return f"the layer already has an attribute {CHILD!r}"
+    return ""
+
+
+def _batchnorm_for(layer: WeightLayer, momentum: float) -> nn.Module:
+    weight = layer.weight
+    if isinstance(layer, nn.Linear):
+        norm = nn.BatchNorm1d(layer.out_features, momentum=momentum, device=weight.device, dtype=weight.dtype)
+    else:
+        kind = _NORMS[len(layer.kernel_size)]
+        norm = kind(layer.out_channels, momentum=momentum, device=weight.device, dtype=weight.dtype)
+    return norm.train(layer.training)
+
+
+def weight_owners(model: nn.Module) -> dict[int, list[str]]:
+    """id of each parameter -> the names it is known by; more than one for tied weights. A shared layer counts once."""
+    owners: dict[int, list[str]] = {}
+    for path, module in model.named_modules():
+        for name, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
+            owners.setdefault(id(parameter), []).append(f"{path}.{name}" if path else name)
+    return owners
+
+
+def _fold_note(layer: WeightLayer, owners: dict[int, list[str]]) -> str:
+    if len(owners[id(layer.weight)]) > 1:
+        return f"; cannot be folded: its weight is tied ({', '.join(owners[id(layer.weight)])})"
+    if layer.bias is None:
+        return "; it has no bias, folding will need new_bias=True"
+    return ""
+
+
+def _describe(norm: nn.Module) -> str:
+    features = vars(norm).get("num_features", vars(norm).get("num_channels"))
+    return f"{type(norm).__name__}({features})"

@@ -1,0 +1,167 @@
+"""Text files of cells: their encoding, separator, header and rows."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from gapless.data.labels import MISSING, number
+from gapless.data.task import Skipped
+from gapless.errors import DataError
+
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_SAMPLE = 100  # records that decide on the separator
+_INTERNED = 10_000  # distinct words of a column that share their memory
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The cells of a file as text, column by column, stripped of surrounding space.
+
+    columns: by name, in the order of the file, all equally long.
+    lines: the line of the file on which each row ends.
+    """
+
+    path: Path
+    separator: str
+    columns: dict[str, list[str]]
+    lines: list[int]
+    notes: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def read_sheet(path: Path) -> Sheet:
+    """Reads a .csv or .tsv file: UTF-8, UTF-16 or latin-1; separated by comma, semicolon, tab or bar; with a header."""
+    encoding = _encoding(path)
+    try:
+        return _read(path, encoding, ())
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8-sig":
+            raise DataError(f"{path}: is not whole {encoding} text ({error}); save it as UTF-8") from error
+    return _read(path, "latin-1", (f"{path.name} is not UTF-8 and was read as latin-1; check names with accents.",))
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(4096)
+    if not head.strip():
+        raise DataError(f"{path}: the file is empty")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # In UTF-16 without its mark every second byte of plain letters is zero.
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if max(even, odd) > 0.3 * len(head) and min(even, odd) == 0:
+        return "utf-16-le" if odd else "utf-16-be"
+    if even or odd or head.startswith(b"PK\x03\x04"):
+        raise DataError(f"{path}: is not a text file; save a spreadsheet as CSV")
+    return "utf-8-sig"
+
+
+def _read(path: Path, encoding: str, notes: tuple[str, ...]) -> Sheet:
+    with _opened(path, encoding) as stream:
+        separator = _separator(path, stream)
+    with _opened(path, encoding) as stream:
+        records = _records(path, stream, separator)
+        _, header = next(records)
+        header = [cell.strip() for cell in header]
+        names, renamed = _names(header)
+        cells: list[list[str]] = [[] for _ in names]
+        words: list[dict[str, str]] = [{} for _ in names]
+        lines: list[int] = []
+        skipped: list[Skipped] = []
+        for line, record in records:
+            row = [cell.strip() for cell in record]
+            if len(row) != len(names):
+                reason = f"{len(row)} cells where the header has {len(names)}"
+            elif row == header:
+                reason = "the header again"
+            else:
+                lines.append(line)
+                for column, known, cell in zip(cells, words, row, strict=True):
+                    column.append(known.setdefault(cell, cell) if len(known) < _INTERNED else cell)
+                continue
+            skipped.append(Skipped(f"{path.name} line {line}", reason))
+    if not lines and not skipped:
+        raise DataError(f"{path}: has a header and no rows")
+    if len(skipped) > len(lines):
+        first = skipped[0]
+        raise DataError(
+            f"{path}: {len(skipped):,} of {len(lines) + len(skipped):,} rows do not fit the header, the first is "
+            f"{first.where} ({first.reason}); check the separator, here {_SEPARATORS[separator]}, and the quotes"
+        )
+    _require_header(path, header, cells)
+    return Sheet(path, separator, dict(zip(names, cells, strict=True)), lines, (*notes, *renamed), tuple(skipped))
+
+
+@contextmanager
+def _opened(path: Path, encoding: str) -> Generator[TextIO]:
+    try:
+        with path.open(encoding=encoding, newline="") as stream:
+            yield stream
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _separator(path: Path, stream: TextIO) -> str:
+    """The separator that gives most of the first records as many cells as the header, then the most cells."""
+    # A quoted cell may span lines: twice as many lines as records leave room.
+    head = list(islice(stream, 2 * _SAMPLE))
+    best: tuple[float, int, str] = (0.0, 1, "")
+    for separator in _SEPARATORS:
+        try:
+            sizes = [len(row) for row in islice(csv.reader(head, delimiter=separator), _SAMPLE) if row]
+        except csv.Error:
+            continue
+        if sizes and sizes[0] > 1:
+            best = max(best, (sum(size == sizes[0] for size in sizes) / len(sizes), sizes[0], separator))
+    if not best[2]:
+        first = next((line.strip() for line in head if line.strip()), "")
+        raise DataError(
+            f"{path}: no comma, semicolon, tab or bar separates columns in the first line, {first[:60]!r}; "
+            "a table needs a target and at least one more column"
+        )
+    return best[2]
+
+
+def _records(path: Path, stream: TextIO, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The records that are not blank, each with the line on which it ends."""
+    reader = csv.reader(stream, delimiter=separator, strict=True)
+    try:
+        for record in reader:
+            if any(record):
+                yield reader.line_num, record
+    except csv.Error as error:
+        raise DataError(f"{path} line {reader.line_num}: {error}; check the quotes around cells") from error
+
+
+def _names(header: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """A distinct name for every column, and notes about those that had none or shared one."""
+    names: list[str] = []
+    notes: list[str] = []
+    for place, cell in enumerate(header, start=1):
+        plain = cell or f"column {place}"
+        name, copy = plain, 1
+        while name in names:
+            copy += 1
+            name = f"{plain} ({copy})"
+        if cell and name != cell:
+            notes.append(f"The header names {cell!r} more than once; column {place} is called {name!r} here.")
+        names.append(name)
+    return names, tuple(notes)
+
+
+def _require_header(path: Path, header: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
+    """Raises DataError when the first row looks like data: all numbers, or words that each stand below again."""
+    named = [(cell, column) for cell, column in zip(header, columns, strict=True) if cell not in MISSING]
+    words = [(cell, column) for cell, column in named if number(cell) is None]
+    if not named or (words and not all(cell in column for cell, column in words)):
+        return
+    raise DataError(
+        f"{path}: the first row, {', '.join(header)[:60]!r}, looks like data; the first row must name the columns"
+    )

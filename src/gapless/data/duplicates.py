@@ -1,0 +1,51 @@
+"""Rows that are byte for byte the same: found by hash, counted across parts, reported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gapless.data.task import Array, Rows
+
+
+def group_numbers(x: Array, *more: Array) -> NDArray[np.int64]:
+    """A number for each row of the arrays, one after the other; equal rows have equal numbers.
+
+    Reads row by row, so a memory-mapped array stays on disk. Labels play no part.
+    """
+    seen: dict[bytes, int] = {}
+    numbers = [seen.setdefault(_digest(row), len(seen)) for part in (x, *more) for row in part]
+    return np.array(numbers, dtype=np.int64)
+
+
+def duplicate_notes(develop: Rows, confirm: Rows) -> tuple[str, ...]:
+    """What the user should know about copies: those across the two parts, and those that contradict each other."""
+    groups = group_numbers(develop.x, confirm.x)
+    known = set(groups[: len(develop)].tolist())
+    across = sum(group in known for group in groups[len(develop) :].tolist())
+    clashing = _clashing(groups, np.concatenate([develop.y, confirm.y]))
+    notes: list[str] = []
+    if across:
+        notes.append(
+            f"{across:,} of the {len(confirm):,} confirm rows also stand in the develop rows, value for value; "
+            "a model can have learned these by heart."
+        )
+    if clashing:
+        notes.append(f"{clashing:,} rows are copies of another row but carry a different label.")
+    return tuple(notes)
+
+
+def _digest(row: Array) -> bytes:
+    # Adding 0 makes -0.0 and 0.0 the same bytes.
+    plain = row if row.dtype == np.uint8 else np.add(row, 0, dtype=row.dtype)
+    return blake2b(np.ascontiguousarray(plain).data, digest_size=16).digest()
+
+
+def _clashing(groups: NDArray[np.int64], labels: Array) -> int:
+    """How many rows have an equal row whose label differs."""
+    pairs = set(zip(groups.tolist(), labels.tolist(), strict=True))
+    labels_of = Counter(group for group, _ in pairs)
+    return sum(labels_of[group] > 1 for group in groups.tolist())

@@ -1,0 +1,92 @@
+"""Which model to train: a built-in one by name, the default for the data, or the user's own."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gapless.errors import DataError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BUILTIN = {"cnn": ("image",), "resnet": ("image",), "mlp": ("image", "table")}
+"""Each built-in model and the kinds of data it takes."""
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Width and depth of a built-in model; None leaves the model's own."""
+
+    width: int | None = None
+    depth: int | None = None
+
+
+def choose(
+    word: str | None,
+    kind: str,
+    shape: tuple[int, ...],
+    outputs: int,
+    categories: tuple[int, ...] = (),
+    options: ModelOptions | None = None,
+) -> tuple[str, Callable[[], nn.Module]]:
+    """A name and a function that builds the model.
+
+    Args:
+        word: `cnn`, `resnet`, `mlp`, `module:function`, or None for the default of this kind of data.
+        kind, shape, outputs, categories: of the task (see `gapless.Task`).
+
+    Raises:
+        UsageError: an unknown name, or a model that does not take this kind of data.
+        DataError: a `module:function` that cannot be imported.
+    """
+    word = word or {"image": "cnn", "table": "mlp"}[kind]
+    if ":" in word:
+        return word, import_function(word)
+    if word not in BUILTIN:
+        raise UsageError(f"--model: there is no built-in model {word!r}.{did_you_mean(word, BUILTIN)}")
+    if kind not in BUILTIN[word]:
+        able = [name for name, kinds in BUILTIN.items() if kind in kinds]
+        raise UsageError(f"--model: {word} takes pictures, this is a {kind}; choose one of: {', '.join(able)}")
+    return word, _builtin(word, shape, outputs, categories, options or ModelOptions())
+
+
+def _builtin(
+    word: str, shape: tuple[int, ...], outputs: int, categories: tuple[int, ...], options: ModelOptions
+) -> Callable[[], nn.Module]:
+    from gapless.models.cnn import CNN
+    from gapless.models.mlp import MLP
+    from gapless.models.resnet import ResNet
+
+    chosen: dict[str, Any] = {k: v for k, v in (("width", options.width), ("depth", options.depth)) if v is not None}
+    if word == "mlp":
+        return partial(MLP, shape, outputs, categories, **chosen)
+    if word == "cnn" and "depth" in chosen:
+        raise UsageError("--depth: cnn has three convolutions; use resnet or mlp to choose a depth")
+    return partial({"cnn": CNN, "resnet": ResNet}[word], shape[0], outputs, min(shape[1:]), **chosen)
+
+
+def import_function(word: str) -> Callable[[], Any]:
+    """The function that `module:function` names, looked for in the current folder too.
+
+    Raises:
+        DataError: no such module or function, or the module raises while it is imported.
+    """
+    module_name, _, function_name = word.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise DataError(f"{word}: importing {module_name} failed: {type(error).__name__}: {error}") from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        found = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise DataError(f"{word}: {module_name} has no function {function_name!r}.{did_you_mean(function_name, found)}")
+    return function

@@ -1,0 +1,220 @@
+"""Everything that regularizes, as one frozen value with a part for each pillar; the empty recipe is the plain model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gapless.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import Generator, Tensor, nn
+    from torch.optim import Optimizer
+
+    from gapless.augment.image import Policy
+    from gapless.recipe.attach import Attached
+
+PILLARS = ("dropout", "batchnorm", "decay", "augment")
+
+Share = Field(default=0.0, ge=0.0, lt=1.0)
+
+
+class Part(BaseModel):
+    """One pillar's share of a recipe; every default is "off"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is switched on."""
+        return self != type(self)()
+
+
+class Dropout(Part):
+    """Probabilities of dropping.
+
+    hidden: units that enter a Linear layer, the first layer excepted. channel: whole feature maps that enter a
+    convolution. input: what enters the first layer of the model.
+    """
+
+    hidden: float = Share
+    channel: float = Share
+    input: float = Share
+
+
+class BatchNorm(Part):
+    """insert: batch norm after every layer with weights but the last, in a model that has no normalization."""
+
+    insert: bool = False
+
+
+class Decay(Part):
+    """Weight decay as torch's AdamW means it: each step multiplies the weights by 1 - lr * strength.
+
+    on: `weights` spares biases, norms, embeddings and scales; `everything` spares nothing.
+    """
+
+    strength: float = Field(default=0.0, ge=0.0, le=10.0)
+    on: Literal["weights", "everything"] = "weights"
+
+
+class ImageOp(Part):
+    """One operation on pictures: its name, its strength in its own unit, and the probability of applying it."""
+
+    op: str
+    strength: float
+    p: float = Field(default=1.0, gt=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        from gapless.augment.image import Step
+
+        Step(self.op, self.strength, self.p)  # the engine knows its ops and their ranges, and says so
+        return self
+
+
+class Augment(Part):
+    """Variations of what the model sees while it trains.
+
+    ops: operations on pictures, in order; pick: None applies every op, n draws n of them (or none) for each picture.
+    fill: what stands where a moved picture has no pixels. mixup, cutmix: the alpha of their Beta distribution
+    (Zhang et al., arXiv 1710.09412; Yun et al., arXiv 1905.04899); with both, each batch takes one of them at random.
+    label_smoothing: the share of the target given to all classes alike (Szegedy et al., arXiv 1512.00567, section 7).
+    noise: tables only: Gaussian noise on numeric columns, in standard deviations of the column.
+    """
+
+    ops: tuple[ImageOp, ...] = ()
+    pick: int | None = Field(default=None, ge=1, le=10)
+    fill: Literal["black", "edge", "reflect"] = "black"
+    mixup: float = Field(default=0.0, ge=0.0, le=10.0)
+    cutmix: float = Field(default=0.0, ge=0.0, le=10.0)
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    noise: float = Field(default=0.0, ge=0.0, le=10.0)
+
+    @property
+    def active(self) -> bool:
+        return bool(self.ops or self.mixup or self.cutmix or self.label_smoothing or self.noise)
+
+    def policy(self) -> Policy:
+        """The engine's form of `ops`, `pick` and `fill`."""
+        from gapless.augment.image import Policy, Step
+
+        return Policy(tuple(Step(o.op, o.strength, o.p) for o in self.ops), self.pick, self.fill)
+
+
+class Recipe(Part):
+    """A part per pillar. Build it in Python, or read it: `Recipe.load("recipe.toml")`.
+
+    In a training loop of your own:
+
+        attached = recipe.attach(model)                     # dropout and batch norm; attached.undo() takes them out
+        optimizer = recipe.optimizer(model, lr=3e-3)        # weight decay on the right parameters
+        inputs, targets = recipe.augment(inputs, labels, generator, classes=10)   # in every training step
+    """
+
+    dropout: Dropout = Dropout()
+    batchnorm: BatchNorm = BatchNorm()
+    decay: Decay = Decay()
+    augment_part: Augment = Field(default=Augment(), alias="augment")
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    def part(self, pillar: str) -> Part:
+        """The part of one pillar, by the pillar's name."""
+        return self.augment_part if pillar == "augment" else getattr(self, pillar)
+
+    @property
+    def active(self) -> bool:
+        return bool(self.pillars())
+
+    def pillars(self) -> tuple[str, ...]:
+        """The pillars that are switched on."""
+        return tuple(name for name in PILLARS if self.part(name).active)
+
+    def replace(self, pillar: str, part: Part) -> Recipe:
+        """The same recipe with another part for one pillar."""
+        field = "augment_part" if pillar == "augment" else pillar
+        return self.model_copy(update={field: part})
+
+    def without(self, pillar: str) -> Recipe:
+        """The same recipe with one pillar switched off."""
+        return self.replace(pillar, type(self.part(pillar))())
+
+    # ── apply ──
+
+    def attach(self, model: nn.Module) -> Attached:
+        """Puts dropout and batch norm on the model, in place. See `gapless.recipe.attach.attach`."""
+        from gapless.recipe.attach import attach
+
+        return attach(self, model)
+
+    def optimizer(self, model: nn.Module, lr: float, kind: Literal["adamw", "sgd"] = "adamw") -> Optimizer:
+        """A torch optimizer with this recipe's weight decay. Call it after `attach`: batch norm brings parameters."""
+        from gapless.recipe.attach import optimizer
+
+        return optimizer(self, model, lr, kind)
+
+    def augment(
+        self,
+        inputs: Tensor,
+        labels: Tensor,
+        generator: Generator,
+        classes: int | None = None,
+        categorical: Sequence[int] = (),
+    ) -> tuple[Tensor, Tensor]:
+        """A training batch, varied. See `gapless.recipe.augment.augment_batch`."""
+        from gapless.recipe.augment import augment_batch
+
+        return augment_batch(self, inputs, labels, generator, classes, categorical)
+
+    # ── read and write ──
+
+    def to_dict(self) -> dict[str, Any]:
+        """Only what differs from "off", as plain values."""
+        return {name: self.part(name).model_dump(exclude_defaults=True, mode="json") for name in self.pillars()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], where: str = "recipe") -> Recipe:
+        """The recipe that `to_dict` came from.
+
+        Raises:
+            UsageError: an unknown key or a value out of range; the message names it.
+        """
+        from gapless.recipe.toml import validated
+
+        return validated(values, where, text=None)
+
+    def to_toml(self, comment: str = "") -> str:
+        from gapless.recipe.toml import dumps
+
+        return dumps(self, comment)
+
+    @classmethod
+    def from_toml(cls, text: str, where: str = "recipe") -> Recipe:
+        """A recipe from TOML text; `where` names the text in errors.
+
+        Raises:
+            UsageError: not TOML, an unknown key or a value out of range; the message names file and line.
+        """
+        from gapless.recipe.toml import loads
+
+        return loads(text, where)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """A recipe from a TOML file.
+
+        Raises:
+            UsageError: no such file, or what `from_toml` raises.
+        """
+        from pathlib import Path
+
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path}: cannot be read as a recipe: {error}") from error
+        return cls.from_toml(text, str(path))

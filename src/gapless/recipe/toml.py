@@ -1,0 +1,103 @@
+"""Recipes as TOML: errors name the file, the line and the nearest right key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from gapless.errors import UsageError, did_you_mean
+from gapless.recipe.recipe import Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe
+
+SCHEMA = 1
+_PARTS: dict[str, type[BaseModel]] = {
+    "dropout": Dropout,
+    "batchnorm": BatchNorm,
+    "decay": Decay,
+    "augment": Augment,
+    "ops": ImageOp,
+}
+
+
+def loads(text: str, where: str) -> Recipe:
+    """The recipe in a TOML text. See `Recipe.from_toml`."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where}: not valid TOML: {error}") from error
+    schema = values.pop("schema", None)
+    if schema != SCHEMA:
+        raise UsageError(
+            f"{where}: schema must be {SCHEMA}, got {schema!r}; the first line must be `schema = {SCHEMA}`"
+        )
+    return validated(values, where, text)
+
+
+def validated(values: dict[str, Any], where: str, text: str | None) -> Recipe:
+    """The recipe in plain values; with their TOML text, errors name the line."""
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = [p for p in first["loc"] if p != "augment_part"]
+        line = _line(text, place) if text is not None else None
+        at = f"{where} line {line}" if line else where
+        raise UsageError(f"{at}: {_sentence(place, first)}") from error
+
+
+def _sentence(place: Sequence[int | str], error: Any) -> str:
+    name = ".".join(str(p) for p in place)
+    if error["type"] == "extra_forbidden":
+        parent = next((p for p in reversed(place[:-1]) if isinstance(p, str)), None)
+        known = list(_PARTS[parent].model_fields) if parent in _PARTS else [p for p in _PARTS if p != "ops"]
+        return f"there is no {name!r} in a recipe.{did_you_mean(str(place[-1]), known)}"
+    if error["type"] == "value_error":
+        return f"{name}: {error['ctx']['error']}"
+    if error["type"] == "missing":
+        return f"{name} is missing"
+    said = re.sub("^Input should", "should", error["msg"])
+    return f"{name} {said}, got {error['input']!r}"
+
+
+def _line(text: str, place: Sequence[int | str]) -> int | None:
+    """The line (from 1) where the value at `place` stands: its key in its table, or else the table's header."""
+    names = [p for p in place if isinstance(p, str)]
+    number = next((p for p in place if isinstance(p, int)), 0)
+    parent, whole = ".".join(names[:-1]), ".".join(names)
+    table, header = "", None
+    seen: dict[str, int] = {}
+    for n, line in enumerate(text.splitlines(), 1):
+        head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
+        if head:
+            table = head[1]
+            seen[table] = seen.get(table, -1) + 1
+        if seen.get(table, 0) != number or table not in (parent, whole):
+            continue
+        if table == parent and names and re.match(rf"\s*[\"']?{re.escape(names[-1])}\b", line):
+            return n
+        if head and (table == whole or header is None):
+            header = n
+    return header
+
+
+def dumps(recipe: Recipe, comment: str = "") -> str:
+    """The recipe as TOML, only what is switched on; every line of `comment` stands above it behind a #."""
+    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    lines.append(f"schema = {SCHEMA}")
+    values = recipe.to_dict()
+    for part, entries in values.items():
+        ops = entries.pop("ops", ())
+        if entries or not ops:
+            lines += ["", f"[{part}]", *(f"{key} = {_value(value)}" for key, value in entries.items())]
+        for op in ops:
+            lines += ["", f"[[{part}.ops]]", *(f"{key} = {_value(value)}" for key, value in op.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: str | bool | int | float) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{value}"' if isinstance(value, str) else repr(value)

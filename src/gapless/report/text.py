@@ -1,0 +1,89 @@
+"""The terminal's words: the verdict in five lines, and what to do next. Plain strings, safe to print as they are.
+
+Print them without markup: names of data and models may hold square brackets.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from gapless.report import facts
+from gapless.report.content import Content, Share, shares
+from gapless.report.figures import Figures, count, one_line, visible
+
+
+def verdict(content: Content) -> list[str]:
+    """Five lines: what was found, the gap before and after, the gain and its proof, the pillars, the recipe."""
+    f = Figures.of(content.result)
+    lines = [_found(content, f), _gap(content, f), _gain(content, f), _pillars(content, f), _recipe(content)]
+    return [one_line(line) for line in lines]
+
+
+def _found(content: Content, f: Figures) -> str:
+    result = content.result
+    plain, best = f.score(result.plain.confirm.mean), f.score(result.best.confirm.mean)
+    name, what = one_line(result.task.name, 60), "of new " + content.rows_are + " right" if f.percent else "in r2"
+    if content.plain_won:
+        return f"No detectable gain on {name}: no recipe ranked above the plain model, which gets {plain} {what}."
+    return {
+        "improved": f"Improved on {name}: the best recipe gets {best} {what}, the plain model {plain}.",
+        "no detectable gain": f"No detectable gain on {name}: the best recipe gets {best} {what}, "
+        f"the plain model {plain}; the difference may be chance.",
+        "worse": f"Worse on {name}: what looked best in the search gets {best} {what}, the plain model {plain}.",
+    }[result.verdict]
+
+
+def _gap(content: Content, f: Figures) -> str:
+    plain, best = content.result.plain, content.result.best
+    before = f"{f.size(plain.gap.mean)} (95 % interval {f.span(plain.gap)})"
+    if content.plain_won:
+        return f"Gap between training {content.rows_are} and new ones: {before}."
+    after = f"{f.size(best.gap.mean)} ({f.span(best.gap)})"
+    return f"Gap between training {content.rows_are} and new ones: before {before}, after {after}."
+
+
+def _gain(content: Content, f: Figures) -> str:
+    result, rows = content.result, content.rows_are
+    if content.plain_won:
+        kept = count(result.task.confirm, rows)
+        return f"Gain: none to measure; the plain model was scored on {kept} kept aside until the end."
+    seeds = count(len(result.best.confirm.seeds), "seeds")
+    return (
+        f"Gain: {f.change(result.gain.mean)}, 95 % interval {f.span(result.gain)}, measured once on "
+        f"{count(result.task.confirm, rows)} kept aside until the end, {seeds} each."
+    )
+
+
+def _pillars(content: Content, f: Figures) -> str:
+    found = shares(content)
+    if content.plain_won or not found:
+        return "Pillars: " + facts.pillars(content, f)[0]
+    return "What each pillar gave: " + "; ".join(_share(s, f) for s in found) + "."
+
+
+def _share(share: Share, f: Figures) -> str:
+    if share.gave is None:
+        return f"{share.words} not measured (no time left)"
+    doubt = f", {share.effect}" if share.effect == "may be nothing" else ""
+    return f"{share.words} {f.change(share.gave.mean)} ({f.span(share.gave)}{doubt})"
+
+
+def _recipe(content: Content) -> str:
+    if content.plain_won:
+        return "Recipe: none; keep the plain model."
+    keep = "" if content.result.verdict == "improved" else " (not shown to help: keep the plain model)"
+    return f"Recipe: {content.summary or 'see recipe.toml'}{keep}."
+
+
+def next_steps(content: Content, out_dir: str | Path) -> list[str]:
+    """What to do now, with the lines to type; the first names the report."""
+    report = visible(shlex.quote(str(Path(out_dir) / "report.html")))
+    lines = [f"Read the report: {report} (opens in any browser, works offline)."]
+    if content.result.verdict == "improved" and not content.plain_won:
+        lines.append("Use the recipe in your own training loop:")
+        lines.extend(f"    {visible(line)}" for line in content.python_lines.splitlines() if line.strip())
+        return lines
+    lines.append("Or search longer: give it more minutes; the same --out goes on where this run ended:")
+    lines.append(f"    {visible(content.command)}")
+    return lines

@@ -1,0 +1,108 @@
+"""How long things take, and what is kept back so that the promise of --minutes holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from gapless.errors import BudgetError
+from gapless.search.book import Book, Candidate
+
+SEEDS = 5
+"""Seeds of the finals and of the confirmation."""
+FINALISTS = 3
+CLOSING = 4.0
+"""Seconds for what follows the last training: statistics, pictures, report."""
+TRAININGS = 90
+"""Full trainings that a run should have room for: 20 of the finals, 30 of the confirmation, and a search."""
+FEWEST = 2 * SEEDS + 8
+"""Trainings without which there is no result: both sides of the verdict, and a handful to choose from."""
+REFIT = 1.25
+"""Rows of a training for the verdict over rows of a training in the search."""
+STEPS = 900
+"""Steps of a full training when nothing else decides."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time since the run began, earlier sittings included, against the budget in seconds (None: by trials)."""
+
+    now: Callable[[], float]
+    begun: float
+    budget: float | None
+
+    @property
+    def spent(self) -> float:
+        return self.now() - self.begun
+
+    @property
+    def left(self) -> float:
+        return float("inf") if self.budget is None else self.budget - self.spent
+
+
+def default_epochs(rows: int, batch_size: int) -> int:
+    """Full length of a training on `rows` rows: about 900 steps, at least 8 epochs and at most 200."""
+    return min(200, max(8, round(STEPS / max(1, round(rows / batch_size)))))
+
+
+def affordable_epochs(wanted: int, epoch_seconds: float, clock: Clock, workers: int, fixed: bool = False) -> int:
+    """The epochs that leave room for `TRAININGS` trainings in the time left, at most `wanted`.
+
+    Args:
+        fixed: the user chose the epochs: they stay, if only there is room for `FEWEST` trainings.
+
+    Raises:
+        BudgetError: the shortest training that makes sense (a quarter of the wanted epochs, or the fixed ones) does not
+            fit `FEWEST` times; says the smallest budget that would do.
+    """
+    if clock.budget is None:
+        return wanted
+    room = max(0.0, clock.left - CLOSING) * workers
+    epochs = wanted if fixed else min(wanted, int(room / (TRAININGS * epoch_seconds)))
+    shortest = wanted if fixed else max(2, wanted // 4)
+    if epochs <= shortest and FEWEST * shortest * epoch_seconds > room:
+        smallest = (clock.spent + CLOSING + 1.1 * FEWEST * shortest * epoch_seconds / workers) / 60
+        raise BudgetError(
+            f"--minutes {clock.budget / 60:.3g} is too short for this model and data; "
+            f"the smallest that would do is about {_rounded_up(smallest)}"
+        )
+    return max(epochs, shortest)
+
+
+def _rounded_up(minutes: float) -> str:
+    return f"{int(minutes * 10 + 1) / 10:.1f}" if minutes < 10 else f"{int(minutes + 1)}"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds that trainings take, from those that ended; `guess` before any has."""
+
+    book: Book
+    guess: float
+    workers: int
+
+    def training(self, candidate: Candidate | None = None) -> float:
+        """One full training in the search, of one candidate or of the average one."""
+        ended = self.book.trials if candidate is None else self.book.ended(candidate.number).values()
+        seconds = [t.seconds for t in ended if t.status == "finished"]
+        if not seconds:
+            return self.guess if candidate is None else self.training()
+        return fmean(seconds)
+
+    def finals(self, finalists: Sequence[Candidate]) -> float:
+        """Wall seconds of the finals: the finalists and the plain model on every seed."""
+        each = [self.training(c) for c in finalists] or [self.training()]
+        return self._wall(SEEDS * (sum(each) + max(each)))
+
+    def confirmation(self, best: Candidate | None, ablations: int) -> float:
+        """Wall seconds of the confirmation: both sides of the verdict and the ablations, on every seed."""
+        return self._wall(SEEDS * (2 + ablations) * REFIT * self.training(best))
+
+    def ablation(self, best: Candidate) -> float:
+        """Wall seconds of one more ablation, once the workers are busy."""
+        return self._wall(SEEDS * REFIT * self.training(best))
+
+    def _wall(self, seconds: float) -> float:
+        """With a tenth for luck, and one training during which not all workers are busy."""
+        return 1.1 * seconds / self.workers + (self.training() if self.workers > 1 else 0.0)

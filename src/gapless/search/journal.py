@@ -1,0 +1,88 @@
+"""The journal: one JSON object a line, only ever appended to; everything a run knows can be rebuilt from it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gapless.errors import DataError, UsageError
+
+Event = dict[str, Any]
+
+
+class Journal:
+    """An open journal.jsonl; `events` are those it held when it was opened.
+
+    The file is locked while it is open, so a second driver is turned away. A last line without its end (power cut,
+    full disk) is cut off before the first new one is written.
+
+    Raises:
+        UsageError: another process works on this run.
+        DataError: the file cannot be written, or a line in the middle is damaged.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b", buffering=0)  # nothing may linger in a buffer after a failed write
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise UsageError(
+                f"{path.parent}: another gapless works on this run; wait for it, or choose another --out"
+            ) from error
+        self.events = self._read()
+
+    def _read(self) -> list[Event]:
+        self._file.seek(0)
+        content = self._file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            self._file.truncate(whole)
+        events: list[Event] = []
+        for number, line in enumerate(content[:whole].splitlines(), 1):
+            try:
+                events.append(json.loads(line))
+            except ValueError as error:
+                raise DataError(
+                    f"{self.path} line {number}: damaged ({error}); choose another --out, or delete it and what follows"
+                ) from error
+        return events
+
+    def write(self, event: Event) -> None:
+        """Appends one event; it is on the disk when this returns.
+
+        Raises:
+            DataError: the disk is full.
+        """
+        line = json.dumps(event, allow_nan=False).encode() + b"\n"
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(end)
+            raise DataError(
+                f"{self.path}: cannot be written: {error.strerror}; make room and give the same command again: "
+                "the run goes on from here"
+            ) from error
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,205 @@
+"""What can be turned in a recipe: one knob for each strength, each with its "off"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from gapless.recipe import PILLARS, Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe
+
+LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+"""The notches of the learning rate, in every search; batch norm may bear 10 to 100 times what a plain model does."""
+
+OFF = -0.5
+"""Positions of a knob run from here to 1; below 0 the knob is off, so that a third of all draws switch it off."""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One strength in a recipe.
+
+    low, high: the prior's range in the knob's own unit. log: whether it is drawn on a logarithmic scale.
+    usual: the strength when it is switched on in a recipe that had it off.
+    read: the strength in a recipe, 0 for off. write: the recipe with another strength.
+    """
+
+    name: str
+    pillar: str
+    low: float
+    high: float
+    usual: float
+    read: Callable[[Recipe], float]
+    write: Callable[[Recipe, float], Recipe]
+    log: bool = False
+
+    def value(self, position: float) -> float:
+        """The strength at a position in [OFF, 1]."""
+        if position < 0:
+            return 0.0
+        if self.log:
+            return self.low * (self.high / self.low) ** position
+        return self.low + (self.high - self.low) * position
+
+    def position(self, value: float) -> float:
+        """The position of a strength; the middle of the "off" range for 0, the ends for what lies beyond them."""
+        if value <= 0:
+            return OFF / 2
+        if self.log:
+            place = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            place = (value - self.low) / (self.high - self.low)
+        return min(1.0, max(0.0, place))
+
+
+def _field(
+    pillar: str, part: type[Dropout | Decay | Augment], field: str
+) -> tuple[Callable[..., float], Callable[..., Recipe]]:
+    def read(recipe: Recipe) -> float:
+        return float(getattr(recipe.part(pillar), field) or 0.0)
+
+    def write(recipe: Recipe, value: float) -> Recipe:
+        return recipe.replace(pillar, recipe.part(pillar).model_copy(update={field: _round(value)}))
+
+    assert field in part.model_fields
+    return read, write
+
+
+def _norm() -> tuple[Callable[..., float], Callable[..., Recipe]]:
+    def read(recipe: Recipe) -> float:
+        return float(recipe.batchnorm.insert)
+
+    def write(recipe: Recipe, value: float) -> Recipe:
+        return recipe.replace("batchnorm", BatchNorm(insert=value > 0))
+
+    return read, write
+
+
+def _pick() -> tuple[Callable[..., float], Callable[..., Recipe]]:
+    def read(recipe: Recipe) -> float:
+        return float(recipe.augment_part.pick or 0)
+
+    def write(recipe: Recipe, value: float) -> Recipe:
+        pick = max(1, round(value)) if value > 0 else None
+        return recipe.replace("augment", recipe.augment_part.model_copy(update={"pick": pick}))
+
+    return read, write
+
+
+def _ops(*names: str, chance: bool = False) -> tuple[Callable[..., float], Callable[..., Recipe]]:
+    """The strength of ops that go together (both directions of a shift); with `chance` the knob is their p."""
+
+    def read(recipe: Recipe) -> float:
+        found = [o for o in recipe.augment_part.ops if o.op in names]
+        return max((o.p if chance else o.strength for o in found), default=0.0)
+
+    def write(recipe: Recipe, value: float) -> Recipe:
+        part, value = recipe.augment_part, _round(value)
+        ops = {o.op: o for o in part.ops}
+        for name in names:
+            if value <= 0:
+                ops.pop(name, None)
+            elif chance:
+                ops[name] = ImageOp(op=name, strength=1.0, p=value)
+            else:
+                ops[name] = ImageOp(op=name, strength=value, p=ops[name].p if name in ops else 1.0)
+        return recipe.replace("augment", part.model_copy(update={"ops": tuple(ops.values())}))
+
+    return read, write
+
+
+def _round(value: float) -> float:
+    """Two significant digits: a recipe is for people to read, and no search resolves more."""
+    return float(f"{value:.2g}")
+
+
+_SHARED = (
+    Knob("dropout", "dropout", 0.02, 0.6, 0.2, *_field("dropout", Dropout, "hidden")),
+    Knob("batch norm", "batchnorm", 0.5, 1.0, 1.0, *_norm()),
+    Knob("decay", "decay", 1e-3, 1.0, 0.05, *_field("decay", Decay, "strength"), log=True),
+    Knob("mixup", "augment", 0.05, 1.0, 0.2, *_field("augment", Augment, "mixup")),
+    Knob("label smoothing", "augment", 0.02, 0.2, 0.1, *_field("augment", Augment, "label_smoothing")),
+)
+KNOBS: Mapping[str, tuple[Knob, ...]] = {
+    "image": (
+        *_SHARED,
+        Knob("channel dropout", "dropout", 0.02, 0.4, 0.1, *_field("dropout", Dropout, "channel")),
+        Knob("rotate", "augment", 2.0, 30.0, 15.0, *_ops("rotate")),
+        Knob("scale", "augment", 0.02, 0.3, 0.15, *_ops("scale")),
+        Knob("translate", "augment", 0.02, 0.25, 0.1, *_ops("translate_x", "translate_y")),
+        Knob("shear", "augment", 2.0, 20.0, 10.0, *_ops("shear_x", "shear_y")),
+        Knob("flip", "augment", 0.2, 0.5, 0.5, *_ops("flip_x", chance=True)),
+        Knob("brightness", "augment", 0.05, 0.5, 0.2, *_ops("brightness")),
+        Knob("contrast", "augment", 0.05, 0.6, 0.2, *_ops("contrast")),
+        Knob("erase", "augment", 0.05, 0.4, 0.2, *_ops("erase")),
+        Knob("cutmix", "augment", 0.1, 1.0, 0.5, *_field("augment", Augment, "cutmix")),
+        Knob("pick", "augment", 1.0, 3.0, 1.0, *_pick()),
+    ),
+    "table": (
+        *_SHARED,
+        Knob("input dropout", "dropout", 0.02, 0.4, 0.1, *_field("dropout", Dropout, "input")),
+        Knob("noise", "augment", 0.02, 0.5, 0.1, *_field("augment", Augment, "noise")),
+    ),
+}
+_FOR_CLASSES = {"label smoothing"}
+"""Knobs that mean nothing for a regression."""
+
+
+def knobs(kind: str, classes: int) -> tuple[Knob, ...]:
+    """The knobs for a kind of data."""
+    return tuple(k for k in KNOBS[kind] if classes or k.name not in _FOR_CLASSES)
+
+
+def fit(recipe: Recipe, kind: str, classes: int) -> Recipe:
+    """The recipe without what this kind of task has no use for."""
+    if not classes and recipe.augment_part.label_smoothing:
+        return recipe.replace("augment", recipe.augment_part.model_copy(update={"label_smoothing": 0.0}))
+    return recipe
+
+
+@dataclass(frozen=True)
+class Move:
+    """A recipe and learning rate one step away from another, and how to call the step."""
+
+    name: str
+    recipe: Recipe
+    lr: float
+
+
+def moves(recipe: Recipe, lr: float, knobs: tuple[Knob, ...]) -> Iterator[Move]:
+    """All that is one step away: learning rate up or down, a pillar off, stronger or weaker, a knob off or on."""
+    for name, rate in (("higher learning rate", lr * 1.8), ("lower learning rate", lr / 1.8)):
+        if LEARNING_RATES[0] <= rate <= LEARNING_RATES[-1]:
+            yield Move(name, recipe, _round(rate))
+    for pillar in PILLARS:
+        if recipe.part(pillar).active:
+            for word, factor in (("weaker", 0.6), ("stronger", 1.6)):
+                scaled = _scaled(recipe, pillar, factor, knobs)
+                if scaled != recipe:
+                    yield Move(f"{pillar} {word}", scaled, lr)
+            yield Move(f"{pillar} off", recipe.without(pillar), lr)
+    for knob in knobs:
+        if knob.name == "pick" and not recipe.augment_part.ops:
+            continue
+        if knob.read(recipe) <= 0:
+            yield Move(f"{knob.name} on", knob.write(recipe, knob.usual), lr)
+        else:
+            yield Move(f"{knob.name} off", knob.write(recipe, 0.0), lr)
+
+
+def _scaled(recipe: Recipe, pillar: str, factor: float, knobs: tuple[Knob, ...]) -> Recipe:
+    for knob in knobs:
+        value = knob.read(recipe)
+        if knob.pillar == pillar and value > 0 and knob.name not in ("batch norm", "pick", "flip"):
+            recipe = knob.write(recipe, min(max(value * factor, knob.low), max(knob.high, value)))
+    return recipe
+
+
+def summary(recipe: Recipe, knobs: tuple[Knob, ...]) -> str:
+    """The recipe in a few words: `batch norm, decay 0.05, rotate 15`; `plain` when it is empty."""
+    words: list[str] = []
+    for knob in knobs:
+        value = knob.read(recipe)
+        if value > 0:
+            words.append(knob.name if knob.name == "batch norm" else f"{knob.name} {value:.2g}")
+    return ", ".join(words) or "plain"

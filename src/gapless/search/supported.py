@@ -1,0 +1,86 @@
+"""What a model can take: it is tried once on a batch, and each place for dropout and batch norm is tried on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+from gapless import batchnorm, dropout
+from gapless.errors import DataError
+from gapless.recipe import Recipe
+from gapless.search.space import Knob, knobs
+from gapless.train.batches import Feed, Scale
+from gapless.train.loop import build
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from gapless.data import Task
+
+
+def check(task: Task) -> int:
+    """Tries the task's model on one batch, forward and backward; returns the number of its parameters.
+
+    Raises:
+        DataError: it raises, gives another shape than (B, classes), gives NaN, or has nothing to train.
+    """
+    import numpy as np
+
+    index = np.arange(min(4, len(task.develop)))
+    scale = Scale.of(task.develop, len(task.classes), index)
+    feed = Feed(task.develop.take(index), scale, len(task.classes), torch.device("cpu"))
+    inputs = feed.inputs(torch.arange(len(index)))
+    try:
+        model = build(task, 0)
+        outputs = model.train()(inputs)
+    except Exception as error:  # the user's model may raise anything
+        raise DataError(
+            f"model {task.model_name}: raised {type(error).__name__} on a batch {tuple(inputs.shape)}: {error}"
+        ) from error
+    wanted = (len(index), task.outputs)
+    if not isinstance(outputs, torch.Tensor) or tuple(outputs.shape) != wanted:
+        got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+        raise DataError(
+            f"model {task.model_name}: must return a tensor {wanted} for a batch of {len(index)}, got {got}"
+        )
+    if not outputs.isfinite().all():
+        raise DataError(
+            f"model {task.model_name}: returned NaN or infinite numbers on its first batch, before any training; "
+            "look at its initialisation and at divisions and logarithms"
+        )
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if not trained or not outputs.requires_grad:
+        raise DataError(f"model {task.model_name}: has no parameters to train")
+    outputs.square().mean().backward()
+    return sum(p.numel() for p in trained)
+
+
+def supported(task: Task) -> tuple[Knob, ...]:
+    """The knobs that mean something for this task's model: a model without a Linear layer has no hidden dropout."""
+    tries: dict[str, Callable[[nn.Module], bool]] = {
+        "dropout": lambda m: _takes(m, hidden=0.1),
+        "channel dropout": lambda m: _takes(m, channel=0.1),
+        "input dropout": lambda m: _takes(m, input=0.1),
+        "batch norm": lambda m: bool(batchnorm.insert(m).paths),
+    }
+    found = knobs(task.kind, len(task.classes))
+    return tuple(k for k in found if k.name not in tries or tries[k.name](build(task, 0)))
+
+
+def _takes(model: nn.Module, hidden: float = 0.0, channel: float = 0.0, input: float = 0.0) -> bool:
+    try:
+        dropout.attach(model, hidden=hidden, channel=channel, input=input)
+    except ValueError:
+        return False
+    return True
+
+
+def only(recipe: Recipe, kept: tuple[Knob, ...], kind: str, classes: int) -> Recipe:
+    """The recipe with every knob off that is not among `kept`."""
+    names = {k.name for k in kept}
+    for knob in knobs(kind, classes):
+        if knob.name not in names and knob.read(recipe) > 0:
+            recipe = knob.write(recipe, 0.0)
+    return recipe

@@ -1,0 +1,84 @@
+"""Rows on the device, ready to be taken in any order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gapless.data import Rows
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How inputs and targets are brought to mean 0 and standard deviation 1; measured on the rows trained on.
+
+    inputs are normalised per channel for pictures; tables come standardised from their source. target is (mean, sd) of
+    a regression's target, (0, 1) for classes.
+    """
+
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    target: tuple[float, float]
+
+    @classmethod
+    def of(cls, rows: Rows, classes: int, index: NDArray[np.int64]) -> Scale:
+        mean, sd = (0.0,), (1.0,)
+        if rows.x.ndim == 4:
+            sample = rows.x[index[:20000]].astype(np.float32) / 255.0  # enough for a mean of pixels
+            mean = tuple(float(v) for v in sample.mean((0, 1, 2), dtype=np.float64))
+            sd = tuple(max(float(v), 1e-3) for v in sample.std((0, 1, 2), dtype=np.float64))
+        target = (0.0, 1.0)
+        if not classes:
+            y = rows.y[index].astype(np.float64)
+            target = (float(y.mean()), max(float(y.std()), 1e-12))
+        return cls(mean, sd, target)
+
+
+class Feed:
+    """Rows of a task as tensors on a device; pictures stay uint8 until they are asked for.
+
+    labels: class numbers int64, or the standardised target float32.
+    """
+
+    def __init__(self, rows: Rows, scale: Scale, classes: int, device: torch.device):
+        x = torch.from_numpy(_writable(rows.x))
+        if x.ndim == 4:
+            x = x.permute(0, 3, 1, 2)  # a view: the bytes stay channels-last
+        self.x: Tensor = x.to(device)
+        y = torch.from_numpy(np.array(rows.y))
+        self.labels: Tensor = (y if classes else (y - scale.target[0]) / scale.target[1]).to(device)
+        self.classes = classes
+        self.device = device
+        self.pictures = x.ndim == 4
+        self._mean = torch.tensor(scale.mean, device=device).view(1, -1, *[1] * (x.ndim - 2))
+        self._sd = torch.tensor(scale.sd, device=device).view(1, -1, *[1] * (x.ndim - 2))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def raw(self, index: Tensor) -> Tensor:
+        """The rows at `index`: pictures float32 in [0, 1], (B, C, H, W); tables as they are, (B, F)."""
+        x = self.x[index.to(self.device)]
+        return x.float().div_(255.0) if self.pictures else x
+
+    def normal(self, x: Tensor) -> Tensor:
+        """Pictures in [0, 1] as the model sees them; tables as they are."""
+        if not self.pictures:
+            return x
+        return ((x - self._mean) / self._sd).contiguous(memory_format=torch.channels_last)
+
+    def inputs(self, index: Tensor) -> Tensor:
+        """The rows at `index` as the model sees them, without augmentation."""
+        return self.normal(self.raw(index))
+
+
+def _writable(x: NDArray[np.generic]) -> NDArray[np.generic]:
+    """torch wants writable memory even for reading; a file mapped copy-on-write is, and stays a file."""
+    return x if x.flags.writeable and x.flags.c_contiguous else np.array(x)

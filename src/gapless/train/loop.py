@@ -1,0 +1,180 @@
+"""The one training loop: every model of a run goes through here, plain or not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from gapless.recipe.augment import vary
+from gapless.train import checkpoint, draws
+from gapless.train.batches import Feed, Scale
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from gapless.data import Rows, Task
+    from gapless.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How every model of a run is trained, but for its recipe and learning rate.
+
+    epochs: the full length. batch_size: rows a step, about: an epoch is cut into equal batches. warmup: share of all
+    steps in which the learning rate rises to its full height, then falls along half a cosine to 0 (Loshchilov and
+    Hutter, SGDR, ICLR 2017, without restarts). ema: decay of the averaged weights that are judged; 0 judges the
+    weights themselves.
+    """
+
+    epochs: int
+    batch_size: int = 64
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    warmup: float = 0.05
+    ema: float = 0.0
+    device: str = "cpu"
+
+
+class Diverged(Exception):
+    """The loss is no longer a finite number."""
+
+
+class Trainer:
+    """One model, its recipe attached, trained epoch by epoch.
+
+    The same arguments give the same weights, bit for bit, on one machine and torch version, whether the training runs
+    through or stops at an epoch, is saved, loaded into a new Trainer and goes on.
+    """
+
+    def __init__(
+        self, task: Task, rows: NDArray[np.int64], recipe: Recipe, lr: float, seed: int, plan: Plan, rows_of: Rows
+    ):
+        self.recipe, self.lr, self.seed, self.plan = recipe, lr, seed, plan
+        self.device = torch.device(plan.device)
+        self.classes = len(task.classes)
+        self.categorical = tuple(task.categorical)
+        self.rows = rows
+        self.scale = Scale.of(rows_of, self.classes, rows)
+        self.feed = Feed(rows_of, self.scale, self.classes, self.device)
+        self.model = build(task, draws.key(seed, "weights"))
+        recipe.attach(self.model)
+        self.model.to(self.device)
+        if self.feed.pictures:
+            self.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.optimizer = recipe.optimizer(self.model, lr, plan.optimizer)
+        self.average = self._average() if plan.ema else None
+        self.batches = max(1, round(len(rows) / plan.batch_size))
+        self.epoch = 0
+
+    @property
+    def judged(self) -> nn.Module:
+        """The model to score: the averaged weights where there are any."""
+        return self.average.module if self.average is not None else self.model
+
+    def run_to(self, epoch: int, after_epoch: Callable[[int], None] | None = None) -> None:
+        """Trains up to the end of `epoch`.
+
+        Raises:
+            Diverged: the loss became NaN or infinite; says when.
+        """
+        while self.epoch < epoch:
+            devices = [self.device] if self.device.type == "cuda" else []
+            with torch.random.fork_rng(devices):
+                torch.manual_seed(draws.key(self.seed, "dropout", self.epoch))
+                loss = self._one_epoch()
+            self.epoch += 1
+            if not math.isfinite(loss):
+                raise Diverged(f"the loss became {loss} in epoch {self.epoch} at learning rate {self.lr:.3g}")
+            if after_epoch is not None:
+                after_epoch(self.epoch)
+
+    def _one_epoch(self) -> float:
+        self.model.train()
+        order = self.rows[draws.order(self.seed, self.epoch, len(self.rows))]
+        policy = self.recipe.augment_part.policy()
+        chances = draws.uniforms(self.seed, "augment", self.epoch, len(self.feed), policy.columns)
+        total = torch.zeros((), device=self.device)
+        for number, rows in enumerate(np.array_split(order, self.batches)):
+            self._set_lr(self.epoch * self.batches + number)
+            index = torch.from_numpy(rows).to(self.device)
+            inputs, targets = vary(
+                self.recipe.augment_part,
+                self.feed.raw(index),
+                self.feed.labels[index],
+                chances[rows],
+                draws.stream(self.seed, "mix", self.epoch, number),
+                self.classes,
+                self.categorical,
+            )
+            loss = self._loss(self.model(self.feed.normal(inputs)), targets)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+            if self.average is not None:
+                self.average.update_parameters(self.model)
+            total += loss.detach()
+        return float(total) / self.batches
+
+    def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        if self.classes:
+            return functional.cross_entropy(outputs, targets)
+        return functional.mse_loss(outputs[:, 0], targets)
+
+    def _set_lr(self, step: int) -> None:
+        steps = self.plan.epochs * self.batches
+        warm = max(1.0, self.plan.warmup * steps)
+        factor = min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * factor
+
+    def _average(self) -> AveragedModel:
+        return AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.plan.ema), use_buffers=True)
+
+    # ── checkpoints ──
+
+    def save(self, path: Path) -> None:
+        """Everything needed to go on: weights, optimizer state, averaged weights, epoch."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        for i, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{k}": torch.as_tensor(v) for k, v in state.items() if v is not None}
+        checkpoint.write(path, tensors, {"epoch": self.epoch})
+
+    def load(self, path: Path) -> None:
+        """Goes on from what `save` wrote.
+
+        Raises:
+            DataError: the file is missing or damaged.
+        """
+        tensors, facts = checkpoint.read(path)
+        self.model.load_state_dict(_under("model.", tensors))
+        if self.average is not None:
+            self.average.load_state_dict(_under("average.", tensors))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under("optimizer.", tensors).items():
+            number, _, entry = name.partition(".")
+            state.setdefault(int(number), {})[entry] = value
+        whole = self.optimizer.state_dict()
+        self.optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
+        self.epoch = int(facts["epoch"])
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def build(task: Task, seed: int) -> nn.Module:
+    """The task's model with weights drawn from `seed`; torch's global generator is left as it was."""
+    assert task.model is not None, "a task is given its model before it is trained"
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return task.model()

@@ -1,0 +1,291 @@
+"""Attaching dropout: where it goes, that the model stays itself, and that undo gives it back."""
+
+import copy
+import io
+import pickle
+import warnings
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_sequence
+
+from gapless.dropout import ChannelDropout, Dropout, attach, detach
+
+
+class LastStep(nn.Module):
+    """An LSTM that reads embedded words and a linear head on its last step."""
+
+    def __init__(self, layers: int = 2) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(50, 6)
+        self.lstm = nn.LSTM(6, 8, layers, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.head(self.lstm(self.embed(ids))[0][:, -1])
+
+
+def mlp() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+
+
+def cnn() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(128, 2)
+    )
+
+
+def transformer() -> nn.Module:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=True)
+    return nn.Sequential(nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(8, 3))
+
+
+def places(model: nn.Module, **rates: float) -> dict[str, str]:
+    return {p.path: p.what for p in attach(model, **rates).account}
+
+
+MODELS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor], dict[str, float]]] = {
+    "mlp": (mlp, lambda: torch.randn(5, 4), {"hidden": 0.3, "input": 0.1}),
+    "cnn": (cnn, lambda: torch.randn(5, 3, 8, 8), {"hidden": 0.3, "channel": 0.2, "input": 0.1}),
+    "lstm": (LastStep, lambda: torch.randint(50, (5, 7)), {"hidden": 0.3, "input": 0.1}),
+    "transformer": (transformer, lambda: torch.randn(5, 6, 8), {"hidden": 0.3, "input": 0.1}),
+}
+
+
+@pytest.fixture(params=MODELS, ids=str)
+def case(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor, dict[str, float]]:
+    torch.manual_seed(0)
+    build, sample, rates = MODELS[request.param]
+    return build(), sample(), rates
+
+
+def test_parameters_and_state_dict_do_not_change(case: tuple[nn.Module, Tensor, dict[str, float]]) -> None:
+    model, _, rates = case
+    names = [name for name, _ in model.named_parameters()]
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    attach(model, **rates)
+    assert [name for name, _ in model.named_parameters()] == names
+    assert list(model.state_dict()) == list(before)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_drops_while_training_and_only_then(case: tuple[nn.Module, Tensor, dict[str, float]]) -> None:
+    model, x, rates = case
+    plain = model.eval()(x)
+    attach(model, **rates)
+    assert torch.equal(model(x), plain)
+    model.train()
+    assert not torch.equal(model(x), model(x))
+    torch.manual_seed(1)
+    first = model(x)
+    torch.manual_seed(1)
+    assert torch.equal(model(x), first)
+
+
+def test_undo_gives_back_the_same_model(case: tuple[nn.Module, Tensor, dict[str, float]]) -> None:
+    model, x, rates = case
+    twin = copy.deepcopy(model)
+    attached = attach(model, **rates)
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            module.register_forward_pre_hook(lambda *_: None)  # a hook of the user's stays
+    attached.undo()
+    attached.undo()
+    assert str(model) == str(twin)
+    for module, other in zip(model.modules(), twin.modules(), strict=True):
+        hooks = 1 if isinstance(module, nn.Linear) else 0
+        assert len(module._forward_pre_hooks) == hooks and not module._forward_pre_hooks_with_kwargs
+        assert set(vars(module)) == set(vars(other))
+    torch.manual_seed(1)
+    first = model.train()(x)
+    torch.manual_seed(1)
+    assert torch.equal(twin.train()(x), first)
+
+
+def test_twice_is_once_with_the_new_rates(case: tuple[nn.Module, Tensor, dict[str, float]]) -> None:
+    model, x, rates = case
+    twin = copy.deepcopy(model)
+    attach(model, **dict.fromkeys(rates, 0.77))
+    account = attach(model, **rates).account
+    assert account == attach(twin, **rates).account
+    assert str(model) == str(twin)
+    torch.manual_seed(1)
+    first = model(x)
+    torch.manual_seed(1)
+    assert torch.equal(twin(x), first)
+
+
+@pytest.mark.parametrize("how", ["deepcopy", "pickle", "save"])
+def test_a_copy_has_dropouts_of_its_own(case: tuple[nn.Module, Tensor, dict[str, float]], how: str) -> None:
+    model, x, rates = case
+    plain = copy.deepcopy(model).eval()(x)
+    attach(model, **rates)
+    if how == "deepcopy":
+        copied = copy.deepcopy(model)
+    elif how == "pickle":
+        copied = pickle.loads(pickle.dumps(model))
+    else:
+        buffer = io.BytesIO()
+        torch.save(model, buffer)
+        buffer.seek(0)
+        copied = torch.load(buffer, weights_only=False)
+    model.eval()
+    copied.train()
+    assert not torch.equal(copied(x), copied(x))
+    assert torch.equal(model(x), plain)
+    detach(copied)
+    copied.load_state_dict(model.state_dict())  # batch norm has seen batches
+    assert torch.equal(copied.eval()(x), plain)
+    assert not any("gapless" in name for name, _ in copied.named_modules())
+
+
+def test_rate_zero_leaves_a_kind_as_it_is() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.25), nn.Linear(4, 4), nn.Dropout2d(0.5))
+    attached = attach(model, hidden=0.0, channel=0.0)
+    assert attached.account == ()
+    assert [model[1].p, model[3].p] == [0.25, 0.5]
+
+
+def test_places_in_an_mlp_and_a_cnn() -> None:
+    assert places(mlp(), hidden=0.5, input=0.2) == {"2": "hidden", "4": "hidden", "0": "input"}
+    model = cnn()
+    assert places(model, hidden=0.5, channel=0.1, input=0.2) == {"6": "hidden", "3": "channel", "0": "input"}
+    assert isinstance(model[3].gapless_dropout, ChannelDropout)
+    assert isinstance(model[6].gapless_dropout, Dropout)
+
+
+def test_own_dropouts_take_the_rate_and_get_nothing_beside_them() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.25), nn.Linear(4, 4), nn.Conv1d(1, 1, 1), nn.Linear(4, 2))
+    attached = attach(model, hidden=0.5, channel=0.1)
+    assert {p.path: p.what for p in attached.account} == {"1": "hidden", "3": "channel"}
+    assert model[1].p == 0.5
+    assert "was 0.25" in str(attached)
+    attach(model, hidden=0.125)
+    assert model[1].p == 0.125 and "gapless_dropout" not in model[3]._modules
+    detach(model)
+    assert model[1].p == 0.25
+
+
+def test_attention_recurrent_and_transformer_layers_take_their_own_rate() -> None:
+    model = transformer()
+    found = places(model, hidden=0.4, input=0.2)
+    assert {path for path, what in found.items() if what == "hidden"} == {
+        "1",
+        *(f"0.layers.{i}.{name}" for i in (0, 1) for name in ("self_attn", "dropout", "dropout1", "dropout2")),
+    }
+    assert [path for path, what in found.items() if what == "input"] == ["0.layers.0"]
+    assert model[0].layers[1].self_attn.dropout == 0.4
+    lstm = LastStep()
+    attached = attach(lstm, hidden=0.4, input=0.2)
+    assert [(p.path, p.what) for p in attached.account] == [("lstm", "hidden"), ("head", "hidden"), ("lstm", "input")]
+    assert lstm.lstm.dropout == 0.4
+    detach(lstm)
+    assert lstm.lstm.dropout == 0.0
+
+
+def test_an_rnn_of_one_layer_has_nowhere_to_drop() -> None:
+    model = LastStep(layers=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert places(model, hidden=0.4) == {"head": "hidden"}
+
+
+def test_transformer_in_evaluation_is_untouched_by_its_fast_path() -> None:
+    torch.manual_seed(0)
+    model, x = transformer(), torch.randn(2, 6, 8)
+    attach(model, hidden=0.5)
+    with torch.no_grad():
+        assert torch.allclose(model.eval()(x), model(x))
+        assert not torch.allclose(model.train()(x), model(x))
+
+
+def test_packed_sequences_and_keyword_arguments() -> None:
+    torch.manual_seed(0)
+    lstm = nn.LSTM(6, 8)
+    attach(lstm, input=0.5)
+    packed = pack_sequence([torch.ones(4, 6), torch.ones(2, 6)])
+    assert not torch.equal(lstm(packed)[0].data, lstm(packed)[0].data)
+    head = nn.Linear(4, 4)
+    attach(head, input=0.5)
+    assert not torch.equal(head(input=torch.ones(3, 4)), head(input=torch.ones(3, 4)))
+
+
+def test_self_attention_sees_one_dropped_tensor() -> None:
+    attention = nn.MultiheadAttention(4, 1, batch_first=True)
+    attach(attention, input=0.5)
+    seen: list[Tensor] = []
+    attention.register_forward_pre_hook(lambda _, args: seen.extend(args))
+    x = torch.ones(2, 3, 4)
+    attention(x, x, torch.ones(2, 3, 4))
+    assert seen[0] is seen[1] and seen[0] is not x
+    assert torch.equal(seen[2], torch.ones(2, 3, 4))
+
+
+def test_channel_dropout_without_a_batch() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 64, 1), nn.Conv2d(64, 64, 1, groups=64, bias=False))
+    attach(model, channel=0.5)
+    nn.init.ones_(model[1].weight)
+    seen = model(torch.randn(1, 4, 4))
+    per_map = (seen != 0).flatten(1).float().mean(1)
+    assert set(per_map.tolist()) == {0.0, 1.0}
+
+
+def test_a_kind_without_a_place_is_noted() -> None:
+    attached = attach(mlp(), hidden=0.5, channel=0.5)
+    assert [(p.path, p.what, p.p) for p in attached.account] == [
+        ("2", "hidden", 0.5),
+        ("4", "hidden", 0.5),
+        ("", "channel", 0.0),
+    ]
+    assert "no Conv1d, Conv2d or Conv3d" in str(attached)
+
+
+def test_no_place_at_all_raises_and_changes_nothing() -> None:
+    model = nn.Sequential(nn.Linear(4, 4))
+    attach(model, input=0.5)
+    with pytest.raises(
+        ValueError, match=r"attach: Sequential has no place for dropout \(hidden: there is no Linear after"
+    ):
+        attach(model, hidden=0.5)
+    assert model[0].gapless_dropout.p == 0.5
+    with pytest.raises(ValueError, match="there is no weight layer"):
+        attach(nn.ReLU(), input=0.5)
+
+
+@pytest.mark.parametrize("p", [1.0, -0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("kind", ["hidden", "channel", "input"])
+def test_bad_rates(kind: str, p: float) -> None:
+    with pytest.raises(ValueError, match=rf"attach: {kind} must be in \[0, 1\), got {p}"):
+        attach(mlp(), **{kind: p})
+
+
+def test_the_inserted_dropout_starts_in_the_mode_of_its_layer() -> None:
+    model = mlp().eval()
+    attach(model, hidden=0.5)
+    assert not any(module.training for module in model.modules())
+
+
+def test_compiled_models_are_refused() -> None:
+    wrapped = torch.compile(mlp(), backend="eager")
+    with pytest.raises(ValueError, match="the model is wrapped in OptimizedModule; attach to the plain model first"):
+        attach(wrapped, hidden=0.5)
+    with pytest.raises(ValueError, match="module 'a' is wrapped in OptimizedModule"):
+        attach(nn.ModuleDict({"a": wrapped}), hidden=0.5)
+    model = mlp()
+    model.compile(backend="eager")
+    with pytest.raises(ValueError, match=r"the model was compiled by \.compile\(\); attach first"):
+        attach(model, hidden=0.5)
+
+
+def test_a_distributed_model_is_refused(tmp_path: object) -> None:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/rendezvous", rank=0, world_size=1)
+    try:
+        model = nn.parallel.DistributedDataParallel(mlp())
+        with pytest.raises(ValueError, match="the model is wrapped in DistributedDataParallel; attach to the plain"):
+            attach(model, hidden=0.5)
+        attach(model.module, hidden=0.5)
+    finally:
+        torch.distributed.destroy_process_group()

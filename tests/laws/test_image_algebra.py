@@ -1,0 +1,130 @@
+"""The mathematics of the algebra: products, identities, and that merging changes nothing but the number of passes."""
+
+import numpy as np
+import pytest
+import torch
+
+from gapless.augment.image.algebra import Color, Element, Kernel, Lut, Warp
+from gapless.augment.image.batched import run
+from gapless.augment.image.ops import OPS, Size
+from gapless.augment.image.policy import Policy, Step
+from gapless.augment.image.program import Group, Program, by_picture, in_order
+
+SQUARE = Size(64, 64)
+
+
+def draw(name: str, batch: int = 5, share: float = 0.3) -> Element:
+    op = OPS[name]
+    generator = np.random.default_rng(sorted(OPS).index(name))
+    magnitude = generator.uniform(-1 if op.signed else 0, 1, batch) * op.strong * share
+    if op.law != "uniform":
+        magnitude = np.rint(np.abs(magnitude) / share)
+    return op.element(magnitude, generator.random((batch, op.draws)), SQUARE)
+
+
+def smooth(batch: int = 5, size: int = 64) -> torch.Tensor:
+    y, x = np.mgrid[:size, :size] / size
+    waves = [0.5 + 0.2 * np.sin(6 * x + b + c) + 0.15 * np.cos(5 * y - c) for b in range(batch) for c in range(3)]
+    return torch.from_numpy(np.array(waves, np.float32).reshape(batch, 3, size, size))
+
+
+def one_by_one(elements: list[Element], images: torch.Tensor) -> torch.Tensor:
+    for element in elements:
+        images = run(Program(len(images), *images.shape[2:], "edge", (Group(element, None),)), images)
+    return images
+
+
+def merged(elements: list[Element], images: torch.Tensor) -> torch.Tensor:
+    return run(Program(len(images), *images.shape[2:], "edge", in_order(elements)), images)
+
+
+@pytest.mark.parametrize("kind", [Warp, Color, Lut])
+def test_the_product_is_associative_and_the_identity_neutral(kind: type[Element]) -> None:
+    names = [n for n in sorted(OPS) if type(draw(n)) is kind]
+    assert len(names) >= 3
+    a, b, c = (draw(n) for n in names[:3])
+    one = kind(np.repeat(kind.identity[None], 5, axis=0))
+    np.testing.assert_allclose(a.then(b).then(c).data, a.then(b.then(c)).data, atol=1e-12)
+    np.testing.assert_array_equal(a.then(one).data, a.data)
+    np.testing.assert_array_equal(one.then(a).data, a.data)
+    assert not one.active().any()
+    assert not a.where(np.zeros(5, bool)).active().any()
+
+
+def test_merged_colours_are_the_colours_one_by_one() -> None:
+    images = smooth()
+    chain = [draw(n, share=0.07) for n in ("contrast", "brightness", "saturation", "contrast", "brightness")]
+    expected = one_by_one(chain, images)
+    assert expected.min() > 0 and expected.max() < 1, "the law holds where nothing is cut"
+    assert len(in_order(chain)) == 1
+    torch.testing.assert_close(merged(chain, images), expected, atol=2e-6, rtol=0)
+    assert (merged(chain[1:], images) - expected).abs().max() > 0.005, "every factor shows, so the test has teeth"
+
+
+def test_merged_tables_are_the_tables_one_by_one() -> None:
+    images = (smooth() * 255).to(torch.uint8)
+    chain = [draw("gamma"), draw("solarize", share=0.9), draw("posterize")]
+    assert len(in_order(chain)) == 1
+    assert (merged(chain, images) == one_by_one(chain, images)).all()
+
+
+def test_a_merged_warp_is_the_warps_one_by_one_up_to_resampling() -> None:
+    images = smooth()
+    chain = [draw(n, share=0.15) for n in ("rotate", "shear_x", "translate_y", "scale")]
+    inside = (slice(None), slice(None), slice(20, 44), slice(20, 44))
+    levels = 255 * (merged(chain, images) - one_by_one(chain, images))[inside].abs()
+    wrong = 255 * (merged(chain[::-1], images) - one_by_one(chain, images))[inside].abs()
+    assert levels.mean() < 0.3
+    assert levels.max() < 2
+    assert wrong.max() > 5, "the product in the wrong order must show"
+
+
+def test_a_product_of_warps_moves_a_point_as_its_factors_do() -> None:
+    a, b = draw("rotate"), draw("translate_x")
+    point = np.array([0.3, -0.2, 1.0])
+    np.testing.assert_allclose(a.then(b).data @ point, np.einsum("bij,bj->bi", a.data, b.data @ point), atol=1e-12)
+
+
+def test_kinds_without_a_product_stay_apart() -> None:
+    assert not Kernel.merges
+    with pytest.raises(TypeError, match="Kernel has no product"):
+        draw("sharpness").then(draw("sharpness"))
+    assert len(in_order([draw("sharpness"), draw("sharpness")])) == 2
+
+
+def test_elements_never_change_places_across_kinds() -> None:
+    kinds = [type(g.element) for g in in_order([draw("rotate"), draw("gamma"), draw("shear_x"), draw("brightness")])]
+    assert kinds == [Warp, Lut, Warp, Color]
+
+
+def test_chains_of_their_own_are_each_pictures_steps_one_by_one() -> None:
+    batch = 8
+    images = smooth(batch)
+    names = ["rotate", "shear_x", "brightness", "contrast", "solarize", "posterize", "sharpness", "erase"]
+    generator = np.random.default_rng(0)
+    slots, chains = [], [[] for _ in range(batch)]
+    for _ in range(4):
+        choice = generator.integers(0, len(names) + 1, batch)
+        slot = []
+        for number, name in enumerate(names):
+            rows = np.flatnonzero(choice == number)
+            element = draw(name, len(rows), 0.1)
+            slot.append((element, rows))
+            for i, row in enumerate(rows):
+                chains[row].append(element.take(slice(i, i + 1)))
+        slots.append(slot)
+    out = run(Program(batch, 64, 64, "edge", by_picture(batch, slots)), images)
+    for b, chain in enumerate(chains):
+        expected = merged(chain, images[b : b + 1])
+        assert (out[b : b + 1] - expected).abs().mean() < 1e-5
+
+
+def test_a_policy_that_picks_treats_each_picture_alone() -> None:
+    steps = (Step("rotate", 30), Step("brightness", 0.5), Step("solarize", 256), Step("sharpness", 0.9, 0.5))
+    policy = Policy(steps, pick=3)
+    images = smooth(12)
+    u = np.random.default_rng(3).random((12, policy.columns))
+    together = run(policy.program(u, 64, 64), images)
+    for b in range(12):
+        alone = run(policy.program(u[b : b + 1], 64, 64), images[b : b + 1])
+        assert (alone - together[b : b + 1]).abs().max() < 1e-5

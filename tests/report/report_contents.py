@@ -1,0 +1,270 @@
+"""Contents to render: a realistic run on digits, and changes of it. Figures are made up, but of the size runs have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from gapless.report.content import Content, Samples
+from gapless.search.result import (
+    Curve,
+    Interval,
+    Metric,
+    ModelFacts,
+    Pillar,
+    Result,
+    Side,
+    Spread,
+    TaskFacts,
+    Training,
+    TrialCounts,
+    TrialRow,
+)
+
+STRONG = {
+    "dropout": {"hidden": 0.3, "channel": 0.1},
+    "batchnorm": {"insert": True},
+    "decay": {"strength": 0.05},
+    "augment": {"ops": [{"op": "rotate", "strength": 15.0}, {"op": "translate", "strength": 0.1}]},
+}
+SUMMARY = "dropout .3, batch norm, decay .05, rotate 15, translate .1"
+TOML = """schema = 1
+
+[dropout]
+hidden = 0.3
+channel = 0.1
+
+[batchnorm]
+insert = true
+
+[decay]
+strength = 0.05
+
+[[augment.ops]]
+op = "rotate"
+strength = 15.0
+
+[[augment.ops]]
+op = "translate"
+strength = 0.1
+"""
+PYTHON = """import gapless
+
+recipe = gapless.Recipe.load("gapless-run-digits/recipe.toml")
+attached = recipe.attach(model)
+optimizer = recipe.optimizer(model, lr=0.003)
+# in every training step:
+inputs, targets = recipe.augment(inputs, labels, generator, classes=10)
+"""
+
+
+def spread(mean: float, sd: float = 0.006, seeds: int = 5) -> Spread:
+    steps = np.linspace(-1.2, 1.2, seeds) if seeds > 1 else np.zeros(1)
+    return Spread(mean, sd, tuple(float(mean + sd * s) for s in steps))
+
+
+def side(train: float, confirm: float, lr: float, recipe: dict[str, object], half: float = 0.012) -> Side:
+    gap = Interval(train - confirm, train - confirm - half, train - confirm + half)
+    return Side(lr, spread(train, 0.001), spread(confirm), gap, recipe)
+
+
+def samples(n: int = 6, k: int = 6, size: int = 8, channels: int = 1, seed: int = 0) -> Samples:
+    draw = np.random.default_rng(seed)
+    before = draw.integers(0, 256, (n, size, size, channels), dtype=np.uint8)
+    return Samples(
+        before,
+        np.stack([np.roll(before, s, axis=2) for s in range(1, k + 1)], axis=1)
+        if k
+        else np.zeros((n, 0, size, size, channels), np.uint8),
+    )
+
+
+def trial(number: int, **changes: object) -> TrialRow:
+    row = TrialRow(
+        number=number,
+        phase="joint",
+        origin="joint proposal",
+        candidate=number,
+        recipe={"dropout": {"hidden": number / 1000}},
+        summary=f"dropout .{number:03d}",
+        lr=0.001,
+        split=number % 3,
+        seed=0,
+        epochs=40,
+        status="finished",
+        score=0.9,
+        train_score=0.99,
+        seconds=2.1,
+    )
+    return replace(row, **changes)
+
+
+def many_trials(total: int = 60, seed: int = 1) -> tuple[TrialRow, ...]:
+    """A search of the usual shape: the opening, moves from its best, joint proposals, and the finals."""
+    draw = np.random.default_rng(seed)
+    rows = [
+        trial(0, phase="opening", origin="plain", recipe={}, summary="plain", lr=0.001, score=0.874, train_score=1.0),
+        trial(1, phase="opening", origin="plain", recipe={}, summary="plain", lr=0.003, score=0.868, train_score=1.0),
+        trial(2, phase="opening", origin="preset strong", recipe=STRONG, summary=SUMMARY, lr=0.003, score=0.978),
+        trial(3, phase="opening", origin="preset light", summary="dropout .2, rotate 5", lr=0.003, score=0.93),
+        trial(
+            4,
+            phase="opening",
+            origin="preset classic",
+            summary="dropout .5, decay .01",
+            lr=0.1,
+            status="failed",
+            score=None,
+            train_score=None,
+            epochs=3,
+            reason="loss is NaN after epoch 3",
+        ),
+    ]
+    while len(rows) < total - 10:
+        n = len(rows)
+        stopped = bool(draw.random() < 0.4)
+        score = float(np.clip(0.93 + 0.03 * draw.standard_normal() - 0.04 * stopped, 0.3, 0.995))
+        phase, origin = ("moves", "strong, dropout off") if n < total // 2 else ("joint", "joint proposal")
+        rows.append(
+            trial(
+                n,
+                phase=phase,
+                origin=origin,
+                score=score,
+                train_score=min(1.0, score + 0.03),
+                lr=float(10 ** draw.uniform(-4, -1.5)),
+                epochs=10 if stopped else 40,
+                status="stopped" if stopped else "finished",
+                seconds=0.6 if stopped else 2.3,
+                summary=f"dropout .{n % 9 + 1}, batch norm, decay .0{n % 7 + 1}, rotate {n % 30}, mixup .{n % 5}",
+                reason="behind the best at epoch 10" if stopped else "",
+            )
+        )
+    for s in range(5):
+        n = len(rows)
+        rows.append(trial(n, phase="finals", origin="plain", recipe={}, summary="plain", seed=s, score=0.872 + s / 999))
+        rows.append(
+            trial(
+                n + 1,
+                phase="finals",
+                origin="preset strong",
+                recipe=STRONG,
+                summary=SUMMARY,
+                lr=0.003,
+                seed=s,
+                score=0.975 + s / 999,
+            )
+        )
+    return tuple(rows)
+
+
+def curves(epochs: int = 40, plain: float = 0.874, best: float = 0.955) -> tuple[Curve, ...]:
+    at = tuple(range(1, epochs + 1))
+    rise = [1 - float(np.exp(-e / 4)) for e in at]
+    slow = [1 - float(np.exp(-e / 9)) for e in at]
+    return (
+        Curve("plain", at, tuple(0.1 + 0.9 * r for r in rise), tuple(0.1 + (plain - 0.1) * r for r in rise)),
+        Curve("best", at, tuple(0.1 + 0.89 * r for r in slow), tuple(0.1 + (best - 0.1) * r for r in slow)),
+    )
+
+
+def digits() -> Content:
+    """The issue's example: digits with 150 pictures to learn from, the strong recipe wins by 8.1 points."""
+    rows = many_trials()
+    counts = TrialCounts(*(sum(t.status == s for t in rows) for s in ("finished", "stopped", "failed")))
+    result = Result(
+        task=TaskFacts(
+            name="digits",
+            kind="image",
+            train=150,
+            select=30,
+            select_parts=3,
+            confirm=1647,
+            classes=10,
+            class_names=tuple("0123456789"),
+            shape=(1, 8, 8),
+            notes=("2 rows of the training part are also in the confirm part; they were left in.",),
+            skipped=(("digits/7/broken.png", "cannot be decoded: truncated file"), ("digits/3/tiny.png", "1x1 pixels")),
+        ),
+        model=ModelFacts("cnn", 24_234),
+        metric=Metric("accuracy"),
+        training=Training(40, 64, "AdamW", "cpu"),
+        plain=side(1.0, 0.874, 0.001, {}),
+        best=side(0.989, 0.955, 0.003, STRONG, 0.008),
+        gain=Interval(0.081, 0.060, 0.102),
+        verdict="improved",
+        selection_optimism=0.024,
+        pillars=(
+            Pillar("dropout", Interval(-0.004, -0.013, 0.005)),
+            Pillar("batchnorm", Interval(-0.012, -0.021, -0.003)),
+            Pillar("decay", None),
+            Pillar("augment", Interval(-0.049, -0.066, -0.032)),
+        ),
+        trials=counts,
+        seconds=171.4,
+        seed=0,
+        versions={"gapless": "0.1.0", "torch": "2.13.0", "python": "3.11.2", "numpy": "2.3.1"},
+    )
+    command = "gapless tune digits --train-size 150 --minutes 3 --seed 0 --out gapless-run-digits"
+    return Content(result, rows, curves(), TOML, PYTHON, samples(), command)
+
+
+def with_result(content: Content, **changes: object) -> Content:
+    return replace(content, result=replace(content.result, **changes))
+
+
+def with_task(content: Content, **changes: object) -> Content:
+    return with_result(content, task=replace(content.result.task, **changes))
+
+
+def no_gain() -> Content:
+    base = digits()
+    return with_result(
+        base,
+        best=side(0.99, 0.878, 0.003, STRONG),
+        gain=Interval(0.004, -0.009, 0.017),
+        verdict="no detectable gain",
+        selection_optimism=0.031,
+    )
+
+
+def worse() -> Content:
+    base = digits()
+    return with_result(
+        base,
+        best=side(0.91, 0.853, 0.003, STRONG),
+        gain=Interval(-0.021, -0.039, -0.003),
+        verdict="worse",
+        selection_optimism=0.045,
+    )
+
+
+def plain_won() -> Content:
+    base = digits()
+    nothing = Interval(0.0, 0.0, 0.0)
+    return with_result(base, best=base.result.plain, gain=nothing, verdict="no detectable gain", pillars=())
+
+
+def regression() -> Content:
+    base = digits()
+    rows = tuple(replace(t, score=None if t.score is None else 2 * t.score - 1.2) for t in base.trials)
+    base = replace(
+        base,
+        trials=rows,
+        samples=None,
+        curves=tuple(
+            replace(c, train=tuple(2 * v - 1.1 for v in c.train), select=tuple(2 * v - 1.4 for v in c.select))
+            for c in base.curves
+        ),
+    )
+    base = with_task(base, name="houses.csv", kind="table", classes=0, class_names=(), shape=(13,))
+    return with_result(
+        base,
+        metric=Metric("r2"),
+        plain=side(0.981, 0.741, 0.001, {}, 0.04),
+        best=side(0.934, 0.823, 0.003, STRONG, 0.03),
+        gain=Interval(0.082, 0.021, 0.143),
+        selection_optimism=0.034,
+        model=ModelFacts("mlp", 9_217),
+    )

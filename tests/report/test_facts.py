@@ -1,0 +1,154 @@
+"""The sentences: right numbers, right words for each kind of verdict, and no HTML anywhere near."""
+
+from dataclasses import replace
+
+import pytest
+from report_contents import STRONG, digits, no_gain, plain_won, regression, side, trial, with_result, with_task, worse
+
+from gapless.report import facts
+from gapless.report.content import Content, shares
+from gapless.report.figures import Figures
+from gapless.search.result import Interval, Pillar, TrialCounts
+
+
+def of(content: Content) -> tuple[Content, Figures]:
+    return content, Figures.of(content.result)
+
+
+def test_improved():
+    head = facts.headline(*of(digits()))
+    assert head.title == "Improved by +8.1 points"
+    assert head.evidence == "95 % interval 6.0 to 10.2, measured once on 1,647 pictures kept aside until the end."
+    assert head.scores == "The best recipe gets 95.5 % of new pictures right; the plain model gets 87.4 %."
+    assert head.advice == "Use the recipe below."
+
+
+def test_no_detectable_gain():
+    head = facts.headline(*of(no_gain()))
+    assert head.title == "No detectable gain"
+    assert "+0.4 points, 95 % interval -0.9 to 1.7: zero lies inside" in head.evidence
+    assert head.advice == "Keep the plain model."
+
+
+def test_worse():
+    head = facts.headline(*of(worse()))
+    assert head.title == "Worse by 2.1 points"
+    assert "-2.1 points, 95 % interval -3.9 to -0.3" in head.evidence
+    assert head.advice.startswith("Keep the plain model.")
+
+
+def test_plain_won():
+    head = facts.headline(*of(plain_won()))
+    assert head.title == "No detectable gain"
+    assert "No recipe ranked above the plain model" in head.evidence
+    assert head.scores == "The plain model gets 87.4 % of new pictures right."
+    assert facts.pillars(*of(plain_won())) == ["The plain model uses none of the four pillars."]
+    assert len(facts.gap(*of(plain_won()))) == 1
+
+
+def test_regression_speaks_of_r2_and_rows():
+    content, f = of(regression())
+    head = facts.headline(content, f)
+    assert head.title == "Improved by +0.082 in r2"
+    assert head.scores == "The best recipe reaches 0.823 in r2 on new rows; the plain model reaches 0.741."
+    assert not any("%" in line.replace("95 %", "").replace("54 %", "") for line in facts.gap(content, f))
+
+
+def test_gap_adds_up():
+    """Gap before minus gap after is the rise on new rows plus the fall on training rows; the sentence says both."""
+    content, f = of(digits())
+    plain, best, moved = facts.gap(content, f)
+    assert plain.endswith("87.4 % on new ones, a gap of 12.6 points (11.4 to 13.8).")
+    assert best.endswith("95.5 % on new ones, a gap of 3.4 points (2.6 to 4.2).")
+    assert moved == (
+        "That closes 73 % of the gap: the score on new pictures rose by 8.1 points, "
+        "on the training pictures it fell by 1.1 points."
+    )
+    assert 12.6 - 3.4 == pytest.approx(8.1 + 1.1)
+
+
+def test_a_smaller_gap_is_not_called_a_gain():
+    *_, moved, warning = facts.gap(*of(worse()))
+    assert "the score on new pictures fell by 2.1 points, on the training pictures it fell by 9.0 points" in moved
+    assert warning == "A smaller gap alone is no gain: what counts is the score on new pictures."
+
+
+def test_a_gap_that_grows_or_turns_is_not_closed():
+    grown = with_result(digits(), best=side(1.0, 0.80, 0.003, STRONG))
+    assert facts.gap(*of(grown))[2].startswith("The gap grows by 7.4 points:")
+    turned = with_result(digits(), best=side(0.90, 0.95, 0.003, STRONG))
+    assert facts.gap(*of(turned))[2].startswith("The gap shrinks by 17.6 points:")
+    none_before = with_result(digits(), plain=side(0.88, 0.875, 0.001, {}))
+    assert "%" not in facts.gap(*of(none_before))[2]
+
+
+def test_what_a_pillar_gave_is_the_loss_without_it():
+    found = shares(digits())
+    assert [s.words for s in found] == ["augmentation", "batch norm", "dropout", "weight decay"]
+    assert found[0].gave == Interval(0.049, 0.032, 0.066)
+    assert [s.effect for s in found] == ["helps", "helps", "may be nothing", "not measured"]
+
+
+def test_a_pillar_that_hurts():
+    content = with_result(digits(), pillars=(Pillar("dropout", Interval(0.02, 0.01, 0.03)),))
+    (share,) = shares(content)
+    assert share.effect == "hurts"
+    assert share.gave == Interval(-0.02, -0.03, -0.01)
+
+
+def test_pillars_that_add_up_to_less_or_more():
+    less = (Pillar("dropout", Interval(-0.01, -0.02, 0.0)), Pillar("augment", Interval(-0.03, -0.04, -0.02)))
+    more = (Pillar("dropout", Interval(-0.05, -0.06, -0.04)), Pillar("augment", Interval(-0.06, -0.07, -0.05)))
+    first = facts.pillars(*of(with_result(digits(), pillars=less)))
+    assert "cost 4.0 points in sum; the whole recipe gives +8.1 points" in first[0]
+    assert "what one does, another can partly do" in first[0]
+    assert first[1] == "Off in the best recipe: batch norm, weight decay."
+    assert "more beside the others" in facts.pillars(*of(with_result(digits(), pillars=more)))[0]
+
+
+def test_no_pillar_measured():
+    content, f = of(with_result(digits(), pillars=(Pillar("decay", None), Pillar("augment", None))))
+    assert facts.pillars(content, f) == ["Off in the best recipe: dropout, batch norm."]
+    assert [s.effect for s in shares(content)] == ["not measured"] * 2
+    assert "as a whole" in facts.pillars(*of(with_result(digits(), pillars=())))[0]
+
+
+def test_optimism_is_told_as_a_warning_and_as_its_absence():
+    told = facts.optimism(*of(digits()))
+    assert "scored 97.9 %, on new ones 95.5 %: 2.4 points too good" in told
+    assert "the best of 59 trainings on 30 pictures" in told
+    none = facts.optimism(*of(with_result(digits(), selection_optimism=-0.005)))
+    assert "scored 95.0 %, no more than the 95.5 % on new ones" in none
+
+
+def test_protocol_names_its_numbers_and_its_limit():
+    steps = " ".join(facts.protocol(*of(digits())))
+    assert "150 pictures were for development. 1,647 pictures were put aside first and opened once, at the end." in steps
+    assert "60 trainings were started: 38 ran to the end, 21 stopped early because others were ahead, 1 failed." in steps
+    assert "ranked on 30 pictures it was not trained on, over 3 different splits" in steps
+    assert "the same 5 seeds" in steps
+    assert "Satterthwaite" in steps
+    assert "The verdict holds for this training set." in steps
+    one = with_task(with_result(digits(), trials=TrialCounts(7, 0, 0)), select_parts=1)
+    assert "7 trainings were started: 7 ran to the end. Each was ranked on 30 pictures it was not trained on. " in " ".join(
+        facts.protocol(*of(one))
+    )
+
+
+def test_about():
+    told = dict(facts.about(digits()))
+    assert told["Data"] == "digits (image, 1 x 8 x 8, 10 classes)"
+    assert told["Model"] == "cnn, 24,234 parameters"
+    assert told["Time taken"] == "2 min 51 s"
+    assert told["Learning rate"] == "plain 0.001, best 0.003"
+    assert told["Versions"] == "gapless 0.1.0, numpy 2.3.1, python 3.11.2, torch 2.13.0"
+    assert dict(facts.about(regression()))["Data"] == "houses.csv (table, 13, regression)"
+
+
+def test_summary_is_the_trials_own_word_for_the_recipe():
+    content = digits()
+    assert content.summary == "dropout .3, batch norm, decay .05, rotate 15, translate .1"
+    assert plain_won().summary == "plain"
+    other_rate = replace(content, trials=(trial(0, recipe=STRONG, summary="same recipe", lr=0.5),))
+    assert other_rate.summary == "same recipe"
+    assert replace(content, trials=()).summary == ""
