@@ -123,15 +123,20 @@ def test_optimism_is_told_as_a_warning_and_as_its_absence():
 
 def test_protocol_names_its_numbers_and_its_limit():
     steps = " ".join(facts.protocol(*of(digits())))
-    assert "150 pictures were for development. 1,647 pictures were put aside first and opened once, at the end." in steps
-    assert "60 trainings were started: 38 ran to the end, 21 stopped early because others were ahead, 1 failed." in steps
+    assert (
+        "150 pictures were for development. 1,647 pictures were put aside first and opened once, at the end." in steps
+    )
+    assert (
+        "60 trainings were started: 38 ran to the end, 21 stopped early because others were ahead, 1 failed." in steps
+    )
     assert "ranked on 30 pictures it was not trained on, over 3 different splits" in steps
     assert "the same 5 seeds" in steps
     assert "Satterthwaite" in steps
     assert "The verdict holds for this training set." in steps
     one = with_task(with_result(digits(), trials=TrialCounts(7, 0, 0)), select_parts=1)
-    assert "7 trainings were started: 7 ran to the end. Each was ranked on 30 pictures it was not trained on. " in " ".join(
-        facts.protocol(*of(one))
+    assert (
+        "7 trainings were started: 7 ran to the end. Each was ranked on 30 pictures it was not trained on. "
+        in " ".join(facts.protocol(*of(one)))
     )
 
 

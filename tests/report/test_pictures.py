@@ -28,7 +28,10 @@ def test_small_gray_pictures_are_enlarged_in_whole_pixels():
     cell = 72
     for i in range(2):
         top = i * (cell + 4)
-        for picture, left in ((given.before[i], 0), *((given.after[i, j], cell + 16 + j * (cell + 4)) for j in range(3))):
+        for picture, left in (
+            (given.before[i], 0),
+            *((given.after[i, j], cell + 16 + j * (cell + 4)) for j in range(3)),
+        ):
             shown = read[top + 4 : top + cell : 9, left + 4 : left + cell : 9]
             assert np.array_equal(shown[:, :, 0], picture[:, :, 0])
             assert np.array_equal(shown[:, :, 2], picture[:, :, 0])

@@ -15,6 +15,7 @@ from torch import nn
 
 from gapless.batchnorm.insert import Placement, forward_hooks, refuse_wrapped
 from gapless.batchnorm.layers import (
+    AnyBatchNorm,
     BatchNorm,
     BatchRenorm,
     FrozenBatchNorm,
@@ -52,13 +53,17 @@ class Converted:
     def undo(self) -> None:
         """Put the old layers back. Parameters and statistics both kinds have keep their present values."""
         for swap in self.swaps:
+            places = [(parent, name) for parent, name in swap.places if vars(parent)["_modules"].get(name) is swap.new]
+            if not places:
+                continue
             _hand_over(swap.new, swap.old)
-            parent, name = swap.places[0]
-            if vars(parent)["_modules"].get(name) is swap.new and parent.training != swap.parent_mode:
+            parent = places[0][0]
+            if not isinstance(swap.new, FrozenBatchNorm):
+                swap.old.train(swap.new.training)
+            elif parent.training != swap.parent_mode:  # a frozen layer does not know the mode it would have now
                 swap.old.train(parent.training)
-            for parent, name in swap.places:
-                if vars(parent)["_modules"].get(name) is swap.new:
-                    parent.add_module(name, swap.old)
+            for parent, name in places:
+                parent.add_module(name, swap.old)
 
     def __str__(self) -> str:
         return "\n".join(str(placement) for placement in self.account)
@@ -117,8 +122,8 @@ def freeze(model: nn.Module, *, train_affine: bool = False) -> Converted:
         train_affine: let gamma and beta learn on.
 
     Raises:
-        ValueError: a batch norm without running statistics, with hooks of its own, lazy, or the model is itself one;
-            or a model that is already compiled or wrapped.
+        ValueError: a batch norm without running statistics, or with hooks of its own; a model that is itself a
+            batch norm, or is already compiled or wrapped.
     """
 
     def build(old: nn.Module) -> nn.Module:
@@ -212,14 +217,17 @@ def _exchange(
             places.setdefault(id(child), []).append((parent, name))
     account: list[Placement] = []
     swaps: list[_Swap] = []
+    split = tuple(f"{path}.auxiliary." for path, module in model.named_modules() if isinstance(module, SplitBatchNorm))
     for path, old in model.named_modules():
+        if path.startswith(split):
+            continue
         if type(old) in kinds:
             _check_exchangeable(path, old)
             new = build(old).train(old.training)
             where = tuple(places[id(old)])
             swaps.append(_Swap(where, old, new, where[0][0].training))
             account.append(Placement(path, str(new), f"was {type(old).__name__}"))
-        elif isinstance(old, (*kinds, *_PLAIN, nn.GroupNorm)) and not path.rpartition(".")[0].endswith(".auxiliary"):
+        elif isinstance(old, AnyBatchNorm):
             account.append(Placement(path, "", f"{type(old).__name__} is not one of those exchanged"))
     for swap in swaps:
         _hand_over(swap.old, swap.new)
@@ -249,13 +257,14 @@ def _settings(old: nn.Module) -> dict[str, Any]:
 
 
 def _hand_over(giver: nn.Module, taker: nn.Module) -> None:
-    """`taker` shares the giver's parameters and statistics; where one has a parameter and the other a buffer, the values."""
+    """`taker` shares the giver's tensors; where one has a parameter and the other a buffer, it gets the values."""
     for name in _TENSORS:
         given, taken = vars(giver)["_parameters"], vars(taker)["_parameters"]
         if name in given and name in taken:
             taker.register_parameter(name, given[name])
         elif name in given and name in vars(taker)["_buffers"]:
-            taker.register_buffer(name, None if given[name] is None else given[name].detach())
+            # A copy: an optimizer may still hold the parameter, and a frozen layer must not move with it.
+            taker.register_buffer(name, None if given[name] is None else given[name].detach().clone())
         elif name in vars(giver)["_buffers"]:
             value = vars(giver)["_buffers"][name]
             if name in vars(taker)["_buffers"]:

@@ -61,10 +61,13 @@ def list_folder(root: Path, test: Path | None) -> Listing:
     Where the folder holds train/ and test/ (or val/), and train/ holds the class folders, test/ is the test data.
     Hidden files are passed over; links that lead out of the folder are not followed. The order is that of the names.
     """
-    notes: list[str] = []
-    train, inner_test = _parts(root)
-    if inner_test is not None and test is not None:
-        notes.append(f"{inner_test.name}/ is left out: --test gives the test data.")
+    train, beside = _parts(root)
+    inner_test = next((path for path in beside if _subfolders(path)), None) if test is None else None
+    notes = [
+        f"{path.name}/ is left out: the test data is {test or inner_test or 'not given, and it has no class folders'}."
+        for path in beside
+        if path != inner_test
+    ]
     found = _find(train, root)
     _require_classes(train, found)
     tests = None
@@ -78,17 +81,16 @@ def list_folder(root: Path, test: Path | None) -> Listing:
     return Listing(found.pictures, tests.pictures if tests else None, classes, tuple(notes), skipped)
 
 
-def _parts(root: Path) -> tuple[Path, Path | None]:
-    """The folder of class folders to develop with, and the one to confirm with where there is one.
+def _parts(root: Path) -> tuple[Path, list[Path]]:
+    """The folder of class folders to develop with, and those beside it that may hold test data, the first choice first.
 
     'train' is only taken as a part, and not as a class, when class folders stand in it and nothing but other parts
     beside it.
     """
     folders = {path.name.casefold(): path for path in _entries(root) if path.is_dir()}
     if _TRAIN not in folders or not set(folders) <= {_TRAIN, *_TESTS} or len(_subfolders(folders[_TRAIN])) < 2:
-        return root, None
-    tests = [folders[name] for name in _TESTS if name in folders and _subfolders(folders[name])]
-    return folders[_TRAIN], tests[0] if tests else None
+        return root, []
+    return folders[_TRAIN], [folders[name] for name in _TESTS if name in folders]
 
 
 def _find(folder: Path, root: Path) -> _Found:
@@ -175,8 +177,8 @@ def _require_known(folder: Path, found: _Found, tests: _Found) -> None:
     unknown = sorted({picture.label for picture in tests.pictures} - known)
     if unknown:
         raise DataError(
-            f"{folder}: class {unknown[0]!r} is not among the classes to develop with ({', '.join(sorted(known)[:10])}); "
-            "test data must have the same class folders"
+            f"{folder}: class {unknown[0]!r} is not among the classes to develop with "
+            f"({', '.join(sorted(known)[:10])}); test data must have the same class folders"
         )
     if not tests.pictures:
         raise DataError(f"{folder}: the test data holds no pictures in class folders")

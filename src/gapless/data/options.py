@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-MEMORY = 2_000_000_000  # bytes of decoded images
+MEMORY = 2_000_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class SourceOptions:
         train_size: develop rows, a stratified subset; without test data all the others become confirm.
         seed: of the draws, from 0.
         image_size: folders only: the side of the decoded pictures in pixels.
-        memory: bytes of decoded pictures that are held in memory; more are mapped from a cache file.
-        cache: the folder for that file; None takes gapless's folder in the user's cache folder.
+        memory: bytes that decoding a folder may take, which is twice its pictures; larger folders are mapped from files
+            in the cache.
+        cache: the folder for these files; None takes gapless's folder in the user's cache folder.
     """
 
     data_dir: Path | None = None

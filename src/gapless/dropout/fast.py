@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn import functional
 
-_PIECE = 1 << 31  # elements under one key; beyond it the 32-bit position would repeat
+PIECE = 1 << 31  # elements under one key; beyond it the 32-bit position would repeat
 _WORTH_A_THREAD = 1 << 16  # elements; below this handing over costs more than it saves
 _MASK32 = (1 << 32) - 1
 _MASK64 = (1 << 64) - 1
@@ -84,7 +84,7 @@ class _Masked(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rule: Rule, seed: int, stride: tuple[int, ...] | None) -> Tensor:
-        y = _run(x, rule, seed, stride)
+        y = run(x, rule, seed, stride)
         ctx.rule = Rule(rule.p, rule.scale)
         ctx.seed = seed
         ctx.size, ctx.layout = y.shape, y.stride()
@@ -96,25 +96,25 @@ class _Masked(torch.autograd.Function):
         if has_kernel(g):
             return _differentiable(g, rule, ctx.seed, layout), None, None, None
         ones = torch.empty_strided(ctx.size, layout, dtype=g.dtype).fill_(1)  # g is batched: a vectorised jacobian
-        return g * _run(ones, rule, ctx.seed, layout), None, None, None
+        return g * run(ones, rule, ctx.seed, layout), None, None, None
 
 
 def _differentiable(x: Tensor, rule: Rule, seed: int, stride: tuple[int, ...] | None) -> Tensor:
     if torch.is_grad_enabled() and x.requires_grad:
         result: Tensor = _Masked.apply(x, rule, seed, stride)  # pyright: ignore[reportAssignmentType]
         return result
-    return _run(x, rule, seed, stride)
+    return run(x, rule, seed, stride)
 
 
-def _run(x: Tensor, rule: Rule, seed: int, stride: tuple[int, ...] | None) -> Tensor:
+def run(x: Tensor, rule: Rule, seed: int, stride: tuple[int, ...] | None) -> Tensor:
     """The mask belongs to positions in memory: `stride` is the layout it was first drawn for."""
     x = x.detach()
     y = torch.empty_like(x) if stride is None else torch.empty_strided(x.shape, stride, dtype=x.dtype)
     if x.stride() != y.stride():
         x = torch.empty_strided(y.shape, y.stride(), dtype=x.dtype).copy_(x)
     source, target = _flat(x), _flat(y)
-    for piece, start in enumerate(range(0, source.size, _PIECE)):
-        _fill(source[start : start + _PIECE], target[start : start + _PIECE], rule, _key(seed, piece))
+    for piece, start in enumerate(range(0, source.size, PIECE)):
+        _fill(source[start : start + PIECE], target[start : start + PIECE], rule, key(seed, piece))
     return y
 
 
@@ -123,7 +123,7 @@ def _flat(x: Tensor) -> Any:
     return flat.view(torch.uint16).numpy() if x.dtype is torch.bfloat16 else flat.numpy()
 
 
-def _key(seed: int, piece: int) -> tuple[int, int]:
+def key(seed: int, piece: int) -> tuple[int, int]:
     """Two 32-bit keys: the 64-bit finaliser of SplitMix (Steele et al., OOPSLA 2014) spreads neighbouring seeds."""
     z = (seed + (piece + 1) * 0x9E3779B97F4A7C15) & _MASK64
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64

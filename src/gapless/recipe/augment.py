@@ -53,26 +53,26 @@ def augment_batch(
         )
     chances = torch.rand((len(inputs), part.policy().columns), generator=generator, dtype=torch.float64).numpy()
     stream = np.random.Generator(np.random.Philox(int(torch.randint(2**62, (), generator=generator))))
-    return vary(part, inputs, labels, chances, stream, (classes or 0) if hard else 0, categorical)
+    return pair(part, vary(part, inputs, chances), labels, stream, (classes or 0) if hard else 0, categorical)
 
 
-def vary(
+def vary(part: Augment, inputs: Tensor, chances: NDArray[np.float64]) -> Tensor:
+    """Every picture by itself: the recipe's ops, by uniform numbers (B, columns of the policy). Tables as they are."""
+    if inputs.ndim != 4 or not part.ops or not len(inputs):
+        return inputs
+    return batched.run(part.policy().program(chances, inputs.shape[2], inputs.shape[3]), inputs)
+
+
+def pair(
     part: Augment,
     inputs: Tensor,
     labels: Tensor,
-    chances: NDArray[np.float64],
     stream: np.random.Generator,
     classes: int,
     categorical: Sequence[int] = (),
 ) -> tuple[Tensor, Tensor]:
-    """`augment_batch` with its draws made: uniform numbers (B, columns of the policy) and a stream for the pairs.
-
-    classes: 0 for a regression.
-    """
-    pictures = inputs.ndim == 4
-    if pictures and part.ops and len(inputs):
-        inputs = batched.run(part.policy().program(chances, inputs.shape[2], inputs.shape[3]), inputs)
-    if not pictures and part.noise:
+    """A batch as a whole: noise on tables, mixup or cutmix, and the targets; classes is 0 for a regression."""
+    if inputs.ndim == 2 and part.noise:
         deviation = torch.ones(inputs.shape[1], device=inputs.device)
         inputs = mix.add_noise(inputs, deviation, part.noise, categorical, stream)
     if part.label_smoothing and classes:

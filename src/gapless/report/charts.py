@@ -23,7 +23,7 @@ WIDTH = 360
 INK, SOFT, LINE, PAPER = "var(--ink)", "var(--soft)", "var(--line)", "var(--paper)"
 PLAIN, BEST, BAD = "var(--plain)", "var(--best)", "var(--bad)"
 MOST_POINTS = 400
-"""Points of one curve; longer ones are thinned evenly."""
+"""Points of one curve, or of one kind of trial; more are thinned evenly, from the end."""
 
 
 def scores(content: Content, f: Figures) -> Spec:
@@ -120,7 +120,7 @@ def trials(content: Content, f: Figures) -> Spec:
     groups = {"other": SOFT, "plain": PLAIN, "best": BEST}
     points: list[Point] = []
     for group in groups:  # the best are drawn last, on top
-        points += [_trial(t, s, floor, group) for t, s in scored if _group(t, content) == group]
+        points += _thinned([_trial(t, s, floor, group) for t, s in scored if _group(t, content) == group])
     held = [
         {"at": side.confirm.mean * f.scale, "colour": colour}
         for _, side, colour in _sides(content)
@@ -283,5 +283,9 @@ def _curve(rows: str, epochs: Sequence[int], values: Sequence[float], f: Figures
         for e, v in zip(epochs, values, strict=True)
         if math.isfinite(v)
     ]
+    return _thinned(points)
+
+
+def _thinned(points: list[Point]) -> list[Point]:
     step = math.ceil(len(points) / MOST_POINTS) or 1
     return points[::-1][::step][::-1]

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-import unicodedata
+import re
 from dataclasses import dataclass
 
 from gapless.search.result import Interval, Result
 
-# Characters that change the direction or the order of the text around them; a name may not rearrange our sentence.
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Control characters but line feed and tab, lone surrogates, and marks that change the order of the text around them:
+# a name may not rearrange our sentence, nor steer a terminal.
+_HIDDEN = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
 
 
 def visible(text: str) -> str:
     r"""Foreign text made safe to show: control characters, direction marks and lone surrogates become `\x1b`, `\u202e`.
 
-    Line feeds and tabs stay. What is left can be encoded as UTF-8 and cannot steer a terminal.
+    Line feeds and tabs stay. What is left can be encoded as UTF-8.
     """
-    return "".join(_escape(c) if _hidden(c) else c for c in text)
+    return _HIDDEN.sub(_escape, text)
 
 
 def one_line(text: str, limit: int = 0) -> str:
@@ -26,12 +29,9 @@ def one_line(text: str, limit: int = 0) -> str:
     return line if not limit or len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _hidden(c: str) -> bool:
-    return c not in "\n\t" and (c in _BIDI or unicodedata.category(c) in ("Cc", "Cs"))
-
-
-def _escape(c: str) -> str:
-    return f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}"
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-TRIAL_BYTES = 1_000_000
-ISLAND_BYTES = 300_000
+TRIAL_BYTES = 600_000
+ISLAND_BYTES = 200_000
 """What the table of trials and the embedded result may weigh; the whole page stays below 2 MB."""
-NAME, NOTE, LISTED = 200, 1000, 100
-"""Characters of a name and of a note, and entries of a list, that the page shows."""
+NAME, NOTE = 200, 500
+"""Characters of a name and of a note that the page shows."""
+NOTES, LISTED = 50, 100
+"""Notes, and names in one list, that the page shows."""
 CURVE_ROWS = 40
 
 
@@ -55,6 +57,7 @@ def render(content: Content) -> str:
         "sheet": pictures.sheet(content.samples) if content.samples else None,
         "protocol": facts.protocol(content, f),
         "about": facts.about(content),
+        "most_notes": NOTES,
         "listed": LISTED,
         "count": count,
     }
@@ -139,13 +142,13 @@ def _speakable(value: Any) -> Any:
 
 
 def _cut(value: Any) -> Any:
-    """Long strings and lists shortened, as the page shows them; result.json has them whole."""
+    """Strings and lists cut to a beginning; result.json has them whole."""
     if isinstance(value, str):
-        return one_line(value, NAME)
+        return one_line(value, 100)
     if isinstance(value, dict):
-        return {one_line(k, NAME): _cut(v) for k, v in list(value.items())[:LISTED]}
+        return {one_line(k, 100): _cut(v) for k, v in list(value.items())[:20]}
     if isinstance(value, list | tuple):
-        return [_cut(v) for v in value[:LISTED]]
+        return [_cut(v) for v in value[:20]]
     return value
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROWS, DRAWS = 6, 6
 """At most so many pictures, and so many draws of each: more is not seen, only loaded."""
-LIMIT = 400_000
+LIMIT = 300_000
 """Bytes of PNG; cells shrink until the sheet fits."""
 _CELLS = (72, 64, 56, 48, 40, 32, 24)
 _GAP, _DIVIDER = 4, 16

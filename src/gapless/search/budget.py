@@ -103,6 +103,15 @@ class Costs:
         """Wall seconds of one more ablation, once the workers are busy."""
         return self._wall(SEEDS * REFIT * self.training(best))
 
+    def kept(self, finalists: Sequence[Candidate], whole: float) -> float:
+        """Wall seconds kept back from the search: all that the verdict itself takes, and for the finals and the
+        ablations what they take, up to two fifths of the whole budget."""
+        best = finalists[0] if finalists else None
+        ablations = len(best.recipe.pillars()) if best else 4
+        verdict = self.confirmation(best, 0)
+        others = self.finals(finalists) + self.confirmation(best, ablations) - verdict
+        return CLOSING + verdict + min(others, 0.4 * whole)
+
     def _wall(self, seconds: float) -> float:
         """With a tenth for luck, and one training during which not all workers are busy."""
         return 1.1 * seconds / self.workers + (self.training() if self.workers > 1 else 0.0)

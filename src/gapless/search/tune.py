@@ -212,10 +212,9 @@ class _Stages:
         if self.options.trials is not None:
             ended = sum(t.phase != "finals" for t in self.book.trials)
             return ended + len(self.busy) >= self.options.trials
-        best = self.race.finalists(self.book, budget.FINALISTS)
-        costs, ablations = self._costs(), len(best[0].recipe.pillars()) if best else 4
-        kept = costs.finals(best) + costs.confirmation(best[0] if best else None, ablations) + budget.CLOSING
-        return self.run.clock.left < kept
+        clock, finalists = self.run.clock, self.race.finalists(self.book, budget.FINALISTS)
+        assert clock.budget is not None
+        return clock.left < self._costs().kept(finalists, clock.budget)
 
     def _costs(self) -> budget.Costs:
         return budget.Costs(self.book, self.guess, self.options.workers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from gapless.recipe.augment import vary
+from gapless.recipe.augment import pair, vary
 from gapless.train import checkpoint, draws
 from gapless.train.batches import Feed, Scale
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     from gapless.data import Rows, Task
     from gapless.recipe import Recipe
+
+
+VARIED_TOGETHER = 2**21
+"""Numbers (pixels times channels) that are augmented in one go: 8 MB."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Trainer:
         self.device = torch.device(plan.device)
         self.classes = len(task.classes)
         self.categorical = tuple(task.categorical)
+        self.part = recipe.augment_part
         self.rows = rows
         self.scale = Scale.of(rows_of, self.classes, rows)
         self.feed = Feed(rows_of, self.scale, self.classes, self.device)
@@ -99,21 +104,11 @@ class Trainer:
     def _one_epoch(self) -> float:
         self.model.train()
         order = self.rows[draws.order(self.seed, self.epoch, len(self.rows))]
-        policy = self.recipe.augment_part.policy()
-        chances = draws.uniforms(self.seed, "augment", self.epoch, len(self.feed), policy.columns)
         total = torch.zeros((), device=self.device)
-        for number, rows in enumerate(np.array_split(order, self.batches)):
+        for number, (inputs, labels) in enumerate(self._varied(np.array_split(order, self.batches))):
             self._set_lr(self.epoch * self.batches + number)
-            index = torch.from_numpy(rows).to(self.device)
-            inputs, targets = vary(
-                self.recipe.augment_part,
-                self.feed.raw(index),
-                self.feed.labels[index],
-                chances[rows],
-                draws.stream(self.seed, "mix", self.epoch, number),
-                self.classes,
-                self.categorical,
-            )
+            stream = draws.stream(self.seed, "mix", self.epoch, number)
+            inputs, targets = pair(self.part, inputs, labels, stream, self.classes, self.categorical)
             loss = self._loss(self.model(self.feed.normal(inputs)), targets)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -122,6 +117,19 @@ class Trainer:
                 self.average.update_parameters(self.model)
             total += loss.detach()
         return float(total) / self.batches
+
+    def _varied(self, batches: list[NDArray[np.int64]]) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches' inputs and labels; pictures are augmented several batches at a time, which costs less."""
+        columns = self.part.policy().columns
+        chances = draws.uniforms(self.seed, "augment", self.epoch, len(self.feed), columns)
+        together = max(1, VARIED_TOGETHER // max(1, len(batches[0]) * self.feed.x[0].numel()))
+        for start in range(0, len(batches), together):
+            some = batches[start : start + together]
+            rows = np.concatenate(some)
+            index = torch.from_numpy(rows).to(self.device)
+            inputs = vary(self.part, self.feed.raw(index), chances[rows])
+            sizes = [len(b) for b in some]
+            yield from zip(inputs.split(sizes), self.feed.labels[index].split(sizes), strict=True)
 
     def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         if self.classes:

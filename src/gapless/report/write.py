@@ -1,0 +1,119 @@
+"""The files of a finished run: recipe.toml, result.json, report.html."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from gapless.recipe import Recipe
+from gapless.report import html
+from gapless.report.content import Content, Samples
+from gapless.search import outcome
+from gapless.train.checkpoint import write_atomically
+
+if TYPE_CHECKING:
+    from gapless.data import Task
+    from gapless.search.run import TuneOptions
+    from gapless.search.tune import Finished
+
+SHOWN, DRAWS = 6, 8
+"""Pictures on the sheet of samples, and augmented versions of each."""
+
+
+def write(task: Task, options: TuneOptions, finished: Finished, command: str) -> Content:
+    """Writes the three files into the run directory and returns what they show.
+
+    Args:
+        command: what to type to repeat the run.
+
+    Raises:
+        DataError: the disk is full.
+    """
+    result = outcome.result(task, options, finished)
+    handed = finished.best.recipe if result.verdict == "improved" else Recipe()
+    content = Content(
+        result=result,
+        trials=outcome.trial_rows(finished),
+        curves=outcome.curves(finished),
+        recipe_toml=handed.to_toml(_comment(finished, options, result.verdict == "improved")),
+        python_lines=python_lines(task, handed, finished.best.lr, options.out),
+        samples=_samples(task, finished.best.recipe, options.seed),
+        command=command,
+    )
+    files = {
+        "recipe.toml": content.recipe_toml,
+        "result.json": json.dumps(result.to_json(), indent=1) + "\n",
+        "report.html": html.render(content),
+    }
+    for name, text in files.items():
+        write_atomically(options.out / name, text.encode())
+    return content
+
+
+def _comment(finished: Finished, options: TuneOptions, improved: bool) -> str:
+    plan = finished.plan
+    if not improved:
+        return "The plain model: no recipe was shown to improve on it. What came nearest is in result.json, under best."
+    return (
+        f"Tuned with learning rate {finished.best.lr:g}, {plan.optimizer}, batches of {plan.batch_size}, "
+        f"{plan.epochs} epochs, cosine schedule with {plan.warmup:.0%} warm-up, seed {options.seed}."
+    )
+
+
+def python_lines(task: Task, recipe: Recipe, lr: float, out: Path) -> str:
+    """The lines that apply a recipe in a plain training loop."""
+    soft = recipe.augment_part.mixup or recipe.augment_part.cutmix or recipe.augment_part.label_smoothing
+    classes = f", classes={len(task.classes)}" if task.classes and soft else ""
+    columns = f", categorical={list(task.categorical)}" if task.categorical and recipe.augment_part.active else ""
+    inputs = "images" if task.kind == "image" else "rows"
+    model_in = "model(normalise(inputs))" if task.kind == "image" else "model(inputs)"
+    loss = f"cross_entropy({model_in}, targets)" if task.classes else f"mse_loss({model_in}[:, 0], targets)"
+    hint = "float32 in [0, 1], before you normalise them" if task.kind == "image" else "numeric columns standardised"
+    return "\n".join(
+        [
+            "import torch",
+            "from torch.nn import functional",
+            "from gapless import Recipe",
+            "",
+            f"recipe = Recipe.load({str(out / 'recipe.toml')!r})",
+            "recipe.attach(model)",
+            f"optimizer = recipe.optimizer(model, lr={lr:g})",
+            "generator = torch.Generator().manual_seed(0)",
+            f"for {inputs}, labels in loader:  # {hint}",
+            f"    inputs, targets = recipe.augment({inputs}, labels, generator{classes}{columns})",
+            f"    loss = functional.{loss}",
+            "    optimizer.zero_grad()",
+            "    loss.backward()",
+            "    optimizer.step()",
+        ]
+    )
+
+
+def _samples(task: Task, recipe: Recipe, seed: int) -> Samples | None:
+    """A few training pictures of different classes, and what the recipe makes of each."""
+    part = recipe.augment_part
+    if task.kind != "image" or not (part.ops or part.mixup or part.cutmix):
+        return None
+    rows = _one_of_each(task, seed)
+    before = np.ascontiguousarray(task.develop.x[rows], dtype=np.uint8)
+    images = torch.from_numpy(before).permute(0, 3, 1, 2).float() / 255
+    labels = torch.from_numpy(task.develop.y[rows])
+    generator = torch.Generator().manual_seed(seed)
+    classes = len(task.classes) or None
+    drawn = [recipe.augment(images, labels, generator, classes)[0] for _ in range(DRAWS)]
+    after = torch.stack(drawn, 1).mul(255).round().clamp(0, 255).to(torch.uint8)
+    return Samples(before, after.permute(0, 1, 3, 4, 2).numpy())
+
+
+def _one_of_each(task: Task, seed: int) -> list[int]:
+    """Row numbers of up to SHOWN pictures, of as many different classes as there are."""
+    order = np.random.default_rng(seed).permutation(len(task.develop))
+    if task.classes:
+        _, first = np.unique(task.develop.y[order], return_index=True)
+        chosen = order[np.sort(first)]
+        order = np.concatenate([chosen, np.setdiff1d(order, chosen, assume_unique=True)])
+    return sorted(order[:SHOWN].tolist())

@@ -1,0 +1,207 @@
+"""Decoupled decay by hooks: closures, scalers, schedules, failures."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn, optim
+
+from gapless import decay
+
+
+def model() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)).double()
+
+
+X = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4)
+
+
+def train(net: nn.Module, optimizer: optim.Optimizer, steps: int = 5, closure: bool = False) -> list[Tensor]:
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = (net(X) - 1).square().sum()
+        value.backward()
+        return value
+
+    for _ in range(steps):
+        if closure:
+            assert optimizer.step(loss) > 0
+        else:
+            loss()
+            optimizer.step()
+    return [p.detach().clone() for p in net.parameters()]
+
+
+@pytest.mark.parametrize("settings", [{}, {"foreach": True}, {"fused": True}, {"amsgrad": True}])
+@pytest.mark.parametrize("closure", [False, True])
+def test_decoupled_adam_is_torchs_adamw(settings: dict[str, Any], closure: bool) -> None:
+    ours, theirs = model(), model()
+    optimizer = optim.Adam(decay.groups(ours, 0.3), lr=0.01, **settings)
+    decay.decouple(optimizer)
+    got = train(ours, optimizer, closure=closure)
+    expected = train(theirs, optim.AdamW(decay.groups(theirs, 0.3), lr=0.01, **settings), closure=closure)
+    for a, b in zip(got, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=0)
+
+
+def test_sgdw_is_the_papers_algorithm_one() -> None:
+    ours, by_hand = model(), model()
+    optimizer = optim.SGD(decay.groups(ours, 0.3), lr=0.05, momentum=0.9)
+    decay.decouple(optimizer)
+    train(ours, optimizer)
+    buffers = {name: torch.zeros_like(p) for name, p in by_hand.named_parameters()}
+    for _ in range(5):
+        by_hand.zero_grad()
+        (by_hand(X) - 1).square().sum().backward()
+        with torch.no_grad():
+            for name, p in by_hand.named_parameters():
+                buffers[name] = 0.9 * buffers[name] + 0.05 * p.grad
+                p -= buffers[name] + 0.05 * (0.3 if name.endswith("weight") else 0.0) * p
+    for a, b in zip(ours.parameters(), by_hand.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=0)
+
+
+def test_independent_decay_follows_the_schedule_and_not_the_learning_rate() -> None:
+    def left(peak: float, coupling: Any) -> float:
+        net = nn.Linear(2, 2, bias=False)
+        optimizer = optim.SGD(decay.groups(net, 0.1), lr=peak)
+        scheduler = optim.lr_scheduler.LambdaLR(optimizer, lambda step: [0.25, 0.5, 1.0, 0.0][min(step, 3)])
+        decay.decouple(optimizer, coupling)
+        start = net.weight.detach().clone()
+        for _ in range(4):
+            net.weight.grad = torch.zeros(2, 2)
+            optimizer.step()
+            scheduler.step()
+        return (net.weight / start).mean().item()
+
+    for peak in (1.0, 0.01):
+        assert left(peak, "independent") == pytest.approx((1 - 0.025) * (1 - 0.05) * (1 - 0.1), rel=1e-6)
+        assert left(peak, "constant") == pytest.approx(0.9**4, rel=1e-6)
+        corrected = [1 - 0.1 * peak * s**2 for s in (0.25, 0.5, 1.0)]
+        assert left(peak, "corrected") == pytest.approx(corrected[0] * corrected[1] * corrected[2], rel=1e-6)
+
+
+@pytest.mark.parametrize("order", ["schedule first", "decouple first"])
+def test_a_decay_schedule_and_decouple_work_in_either_order(order: str) -> None:
+    net = nn.Linear(2, 2, bias=False)
+    optimizer = optim.SGD(decay.groups(net, 0.5), lr=0.1)
+    curve = decay.Linear(1.0, 0.0)
+    if order == "schedule first":
+        decay.DecaySchedule(optimizer, curve, 2)
+        decay.decouple(optimizer)
+    else:
+        decay.decouple(optimizer)
+        decay.DecaySchedule(optimizer, curve, 2)
+    start, expected = net.weight.detach().clone(), 1.0
+    for factor in (1.0, 0.5, 0.0, 0.0):
+        assert optimizer.param_groups[0]["weight_decay"] == 0.5 * factor
+        net.weight.grad = torch.zeros(2, 2)
+        optimizer.step()
+        expected *= 1 - 0.1 * 0.5 * factor
+        torch.testing.assert_close(net.weight.detach(), start * expected)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("cautious", [False, True])
+def test_a_step_that_the_scaler_skips_does_not_decay(fused: bool, cautious: bool) -> None:
+    net = nn.Linear(4, 4)
+    optimizer = optim.AdamW(decay.groups(net, 0.5), lr=0.1, fused=fused)
+    decay.decouple(optimizer, cautious=cautious)
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    start = copy.deepcopy(net.state_dict())
+    for bad in (True, False):
+        optimizer.zero_grad()
+        scaler.scale(net(torch.ones(1, 4)).sum() * (float("inf") if bad else 1.0)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        assert all(torch.equal(p, start[name]) for name, p in net.named_parameters()) is bad
+
+
+def test_parameters_without_a_gradient_do_not_decay() -> None:
+    for cautious in (False, True):
+        net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+        optimizer = optim.SGD(decay.groups(net, 0.5), lr=0.1)
+        decay.decouple(optimizer, cautious=cautious)
+        start = copy.deepcopy(net.state_dict())
+        net[0].weight.grad = torch.zeros(2, 2)
+        optimizer.step()
+        assert not torch.equal(net[0].weight, start["0.weight"]) and torch.equal(net[1].weight, start["1.weight"])
+        optimizer.zero_grad()
+        optimizer.step(lambda: net[0].weight.sum().mul(0).backward())
+        assert torch.equal(net[1].weight, start["1.weight"])
+
+
+def test_a_step_that_raises_leaves_the_strength_for_the_next_one() -> None:
+    net = nn.Linear(2, 2, bias=False)
+    optimizer = optim.SGD(decay.groups(net, 0.5), lr=0.1)
+    attached = decay.decouple(optimizer)
+
+    def broken() -> float:
+        raise RuntimeError("no data")
+
+    with pytest.raises(RuntimeError, match="no data"):
+        optimizer.step(broken)
+    start = net.weight.detach().clone()
+    net.weight.grad = torch.zeros(2, 2)
+    optimizer.step()
+    torch.testing.assert_close(net.weight.detach(), start * 0.95)
+    with pytest.raises(RuntimeError, match="no data"):
+        optimizer.step(broken)
+    attached.undo()
+    assert optimizer.param_groups[0]["weight_decay"] == 0.5
+
+
+def test_groups_that_come_later_decay_too() -> None:
+    net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+    optimizer = optim.SGD(decay.groups(net[0], 0.5), lr=0.1)
+    decay.decouple(optimizer, "independent")
+    optimizer.add_param_group({"params": [("late", net[1].weight)], "weight_decay": 0.25, "lr": 7.0})
+    start = copy.deepcopy(net.state_dict())
+    for p in net.parameters():
+        p.grad = torch.zeros_like(p)
+    optimizer.step()
+    torch.testing.assert_close(net[0].weight.detach(), start["0.weight"] * 0.5)
+    torch.testing.assert_close(net[1].weight.detach(), start["1.weight"] * 0.75)
+
+
+def test_one_cycle_says_its_own_peak() -> None:
+    net = nn.Linear(2, 2, bias=False)
+    optimizer = optim.SGD(decay.groups(net, 0.5), lr=0.1, momentum=0.9)
+    optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10, div_factor=4)
+    decay.decouple(optimizer, "independent")
+    start = net.weight.detach().clone()
+    net.weight.grad = torch.zeros(2, 2)
+    optimizer.step()
+    torch.testing.assert_close(net.weight.detach(), start * (1 - 0.25 * 0.5))
+
+
+def test_a_tensor_learning_rate_works() -> None:
+    ours, theirs = model(), model()
+    optimizer = optim.Adam(decay.groups(ours, 0.3), lr=torch.tensor(0.01, dtype=torch.float64), fused=True)
+    decay.decouple(optimizer)
+    expected = train(theirs, optim.AdamW(decay.groups(theirs, 0.3), lr=0.01, fused=True))
+    for a, b in zip(train(ours, optimizer), expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=0)
+
+
+def test_what_cannot_be_decoupled_is_refused() -> None:
+    net = model()
+    sgd = optim.SGD(net.parameters(), lr=0.1, weight_decay=0.1)
+    for coupling in ("l2", "textbook"):
+        with pytest.raises(ValueError, match=rf"{coupling} is what the optimizer does by itself; .*convert\(\)"):
+            decay.decouple(sgd, coupling)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"got 'decopled'. Did you mean 'decoupled'\?"):
+        decay.decouple(sgd, "decopled")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="peak_lr must be > 0, got 0"):
+        decay.decouple(sgd, peak_lr=0)
+    with pytest.raises(ValueError, match="LBFGS evaluates the loss many times"):
+        decay.decouple(optim.LBFGS(net.parameters()))
+    with pytest.raises(ValueError, match="Rprop has groups without weight_decay; build it from gapless.decay.groups"):
+        decay.decouple(optim.Rprop(net.parameters()))
+    with pytest.raises(ValueError, match=r"optimizer must be a torch.optim.Optimizer, got Sequential"):
+        decay.decouple(net)  # type: ignore[arg-type]
+    decay.decouple(sgd)
+    with pytest.raises(ValueError, match=r"decoupled already and would decay twice; undo\(\) the first one"):
+        decay.decouple(sgd, cautious=True)
