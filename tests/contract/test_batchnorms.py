@@ -176,7 +176,7 @@ def test_gradients_in_float64(make: Make, training: bool) -> None:
 
     x = noise((8, 2, 2), dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(apply, (x, *values))
-    assert torch.autograd.gradgradcheck(apply, (x, *values))
+    assert torch.autograd.gradgradcheck(apply, (x, *values), fast_mode=True)
 
 
 @members
@@ -246,20 +246,17 @@ def test_affine(make: Make, affine: bool) -> None:
 
 
 @members
-@pytest.mark.parametrize(
-    ("settings", "text"),
-    [
-        ({"eps": 0.0}, "eps must be above 0, got 0.0"),
-        ({"eps": float("nan")}, "eps must be above 0, got nan"),
-        ({"momentum": 1.5}, "momentum must be in [0, 1] or None, got 1.5"),
-        ({"momentum": -0.1}, "momentum must be in [0, 1] or None, got -0.1"),
-    ],
-)
-def test_bad_settings(make: Make, settings: dict[str, float], text: str) -> None:
-    if make is frozen and "momentum" in settings:
-        pytest.skip("a frozen layer has no momentum")
-    with pytest.raises(ValueError, match=re.escape(text)):
-        make(3, **settings)
+@pytest.mark.parametrize("eps", [0.0, -1.0, float("nan"), float("inf")])
+def test_bad_eps(make: Make, eps: float) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"eps must be above 0 and finite, got {eps}")):
+        make(3, eps=eps)
+
+
+@pytest.mark.parametrize("name", [n for n in MEMBERS if n != "frozen"])
+@pytest.mark.parametrize("momentum", [1.5, -0.1, float("nan")])
+def test_bad_momentum(name: str, momentum: float) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"momentum must be in [0, 1] or None, got {momentum}")):
+        MEMBERS[name](3, momentum=momentum)
 
 
 @members
@@ -274,9 +271,8 @@ def test_bad_features_and_inputs(make: Make) -> None:
         ):
             norm(torch.zeros(shape))
     if make is not frozen:
-        with pytest.raises(ValueError, match="more than (one|1) value per channel"):
+        with pytest.raises(ValueError, match=r"more than (one|1) value per channel"):
             norm(torch.zeros(2 if make is SplitBatchNorm else 1, 3))
-        assert int(make(3).get_buffer("num_batches_tracked")) == 0
 
 
 @pytest.mark.parametrize(

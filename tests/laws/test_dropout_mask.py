@@ -1,4 +1,4 @@
-"""The mask is a hash, so what a generator promises has to be shown: each bound is 4 standard deviations, seeds fixed."""
+"""The mask is a hash, so what a generator promises has to be shown. Bounds are 4 standard deviations, seeds fixed."""
 
 import math
 

@@ -14,11 +14,20 @@ from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 QUIET = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-extensions --disable-default-apps --hide-scrollbars "
-    "--enable-logging=stderr --virtual-time-budget=3000"
-).split()
-
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-default-apps",
+    "--hide-scrollbars",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=3000",
+)
 OWN = re.compile(
     r"^(http://)?((clients\d|accounts|android\.clients|mtalk)\.google|"
     r"(update|safebrowsing|optimizationguide-pa|content-autofill)\.googleapis)\.com[:/]"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from gapless.report.content import Content, Samples
+from gapless.report.html import render
 from gapless.search.result import (
     Curve,
     Interval,
@@ -268,3 +271,9 @@ def regression() -> Content:
         selection_optimism=0.034,
         model=ModelFacts("mlp", 9_217),
     )
+
+
+@cache
+def page_of(make: Callable[[], Content]) -> str:
+    """The page of one of the contents above, rendered once for all tests."""
+    return render(make())

@@ -1,4 +1,4 @@
-"""A small reader of HTML for tests: elements with their attributes and text, and a complaint where tags do not match."""
+"""A small reader of HTML for tests: elements, attributes, text, and a complaint where tags do not match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page in a real Chromium: nothing blocked, nothing asked, tables sort, it fits a phone, it works without scripts."""
+"""The page in a real Chromium: nothing blocked, nothing asked, tables sort, it fits a phone, scripts or not."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from report_browser import look, recorder, with_script, without_policy
-from report_contents import digits, trial, with_result, with_task, worse
+from report_contents import digits, page_of, trial, with_result, with_task, worse
 from report_dom import Node, parse
 
 from gapless.report.html import render
@@ -16,7 +16,7 @@ from gapless.search.result import Pillar
 
 @pytest.fixture(scope="module")
 def html() -> str:
-    return render(digits())
+    return page_of(digits)
 
 
 def column(page: Node, index: int) -> list[str]:

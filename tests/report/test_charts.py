@@ -173,5 +173,5 @@ def test_what_the_report_does_not_know_is_refused(mark: dict[str, Any], what: st
 
 def test_drawing_asks_no_network():
     spec = {"data": {"url": "https://payload.invalid/data.json"}, "mark": "point"}
-    with pytest.raises(ValueError, match="not allowed|allowed base"):
+    with pytest.raises(ValueError, match=r"not allowed|allowed base"):
         draw(spec, "")

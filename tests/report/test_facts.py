@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 from report_contents import STRONG, digits, no_gain, plain_won, regression, side, trial, with_result, with_task, worse
 
 from gapless.report import facts
@@ -64,7 +63,6 @@ def test_gap_adds_up():
         "That closes 73 % of the gap: the score on new pictures rose by 8.1 points, "
         "on the training pictures it fell by 1.1 points."
     )
-    assert 12.6 - 3.4 == pytest.approx(8.1 + 1.1)
 
 
 def test_a_smaller_gap_is_not_called_a_gain():

@@ -310,7 +310,7 @@ def _check_settings(num_features: int, eps: float, momentum: float | None) -> No
     if num_features < 1:
         raise ValueError(f"num_features must be at least 1, got {num_features}")
     if not 0 < eps < math.inf:
-        raise ValueError(f"eps must be above 0, got {eps}")
+        raise ValueError(f"eps must be above 0 and finite, got {eps}")
     if momentum is not None and not 0 <= momentum <= 1:
         raise ValueError(f"momentum must be in [0, 1] or None, got {momentum}; torch's is the weight of the new batch")
 

@@ -28,6 +28,8 @@ class Drift:
     """How far the running statistics of one batch norm are from what its inputs really are.
 
     path: the layer. values: numbers per channel that were seen (rows times positions).
+    constant: channels whose input hardly varies (variance up to eps), such as units that died; var_ratio and
+        batch_noise are over the others, and nan when there are none.
     mean_shift: root mean square over channels of (mean - running_mean) / sqrt(running_var + eps); 0 is none.
     var_ratio: geometric mean over channels of (var + eps) / (running_var + eps); 1 is none.
     batch_noise: root mean square over batches and channels of (batch mean - mean) / sqrt(var + eps): how much the mean
@@ -37,6 +39,7 @@ class Drift:
 
     path: str
     values: int
+    constant: int
     mean_shift: float
     var_ratio: float
     batch_noise: float
@@ -46,13 +49,15 @@ class Drift:
 class DropoutShift:
     """The variance of a batch norm's input without dropout over that with dropout; 1 is no shift.
 
-    ratio: geometric mean over channels. lowest, highest: the extreme channels.
+    ratio: geometric mean over channels. lowest, highest: the extreme channels. constant: channels whose input hardly
+    varies even with dropout (variance up to eps), which are left out of the others; these are nan when all are.
     """
 
     path: str
     ratio: float
     lowest: float
     highest: float
+    constant: int
 
 
 @dataclass(frozen=True)
@@ -171,9 +176,11 @@ def dropout_shift(
         without = _observe(model.eval(), norms, batches, feed, by_moments=with_dropout)
     shifts: list[DropoutShift] = []
     for path in (path for path in with_dropout if path in without):
-        eps = norms[path].eps
-        ratio = (without[path].variance(1) + eps) / (with_dropout[path].variance(1) + eps)
-        shifts.append(DropoutShift(path, _geometric_mean(ratio), float(ratio.min()), float(ratio.max())))
+        eps, dropped = norms[path].eps, with_dropout[path].variance(1)
+        varies = dropped > eps
+        ratio = ((without[path].variance(1) + eps) / (dropped + eps))[varies]
+        low, high = (float(ratio.min()), float(ratio.max())) if len(ratio) else (math.nan, math.nan)
+        shifts.append(DropoutShift(path, _geometric_mean(ratio), low, high, int((~varies).sum())))
     return tuple(shifts)
 
 
@@ -247,10 +254,11 @@ def _settle(path: str, norm: AnyBatchNorm, m: _Moments, source_rows: int) -> Dri
 def _drift(path: str, norm: AnyBatchNorm, m: _Moments) -> Drift:
     running_mean, running_var = _double(norm.get_buffer("running_mean")), _double(norm.get_buffer("running_var"))
     var = m.variance(1)
+    varies = var > norm.eps
     shift = (m.mean - running_mean) / (running_var + norm.eps).sqrt()
-    noise = torch.stack([mean - m.mean for _, mean in m.batches]) / (var + norm.eps).sqrt()
-    ratio = (var + norm.eps) / (running_var + norm.eps)
-    return Drift(path, m.count, _rms(shift), _geometric_mean(ratio), _rms(noise))
+    noise = (torch.stack([mean - m.mean for _, mean in m.batches]) / (var + norm.eps).sqrt())[:, varies]
+    ratio = ((var + norm.eps) / (running_var + norm.eps))[varies]
+    return Drift(path, m.count, int((~varies).sum()), _rms(shift), _geometric_mean(ratio), _rms(noise))
 
 
 def _observe(

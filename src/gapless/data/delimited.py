@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -68,25 +68,11 @@ def _read(path: Path, encoding: str, notes: tuple[str, ...]) -> Sheet:
         separator = _separator(path, stream)
     with _opened(path, encoding) as stream:
         records = _records(path, stream, separator)
-        _, header = next(records)
-        header = [cell.strip() for cell in header]
+        header = [cell.strip() for cell in next(records)[1]]
+        if all(number(cell) is not None for cell in header if cell not in MISSING):
+            raise _no_header(path, header)
         names, renamed = _names(header)
-        cells: list[list[str]] = [[] for _ in names]
-        words: list[dict[str, str]] = [{} for _ in names]
-        lines: list[int] = []
-        skipped: list[Skipped] = []
-        for line, record in records:
-            row = [cell.strip() for cell in record]
-            if len(row) != len(names):
-                reason = f"{len(row)} cells where the header has {len(names)}"
-            elif row == header:
-                reason = "the header again"
-            else:
-                lines.append(line)
-                for column, known, cell in zip(cells, words, row, strict=True):
-                    column.append(known.setdefault(cell, cell) if len(known) < _INTERNED else cell)
-                continue
-            skipped.append(Skipped(f"{path.name} line {line}", reason))
+        columns, lines, skipped = _rows(path, records, header)
     if not lines and not skipped:
         raise DataError(f"{path}: has a header and no rows")
     if len(skipped) > len(lines):
@@ -95,8 +81,28 @@ def _read(path: Path, encoding: str, notes: tuple[str, ...]) -> Sheet:
             f"{path}: {len(skipped):,} of {len(lines) + len(skipped):,} rows do not fit the header, the first is "
             f"{first.where} ({first.reason}); check the separator, here {_SEPARATORS[separator]}, and the quotes"
         )
-    _require_header(path, header, cells)
-    return Sheet(path, separator, dict(zip(names, cells, strict=True)), lines, (*notes, *renamed), tuple(skipped))
+    _require_header(path, header, columns)
+    return Sheet(path, separator, dict(zip(names, columns, strict=True)), lines, (*notes, *renamed), tuple(skipped))
+
+
+def _rows(
+    path: Path, records: Iterator[tuple[int, list[str]]], header: Sequence[str]
+) -> tuple[list[list[str]], list[int], list[Skipped]]:
+    """The columns of the rows that fit the header, their lines, and the rows left out."""
+    columns: list[list[str]] = [[] for _ in header]
+    words: list[dict[str, str]] = [{} for _ in header]
+    lines: list[int] = []
+    skipped: list[Skipped] = []
+    for line, record in records:
+        row = [cell.strip() for cell in record]
+        if len(row) != len(header) or row == header:
+            reason = "the header again" if row == header else f"{len(row)} cells where the header has {len(header)}"
+            skipped.append(Skipped(f"{path.name} line {line}", reason))
+            continue
+        lines.append(line)
+        for column, known, cell in zip(columns, words, row, strict=True):
+            column.append(known.setdefault(cell, cell) if len(known) < _INTERNED else cell)
+    return columns, lines, skipped
 
 
 @contextmanager
@@ -114,10 +120,7 @@ def _separator(path: Path, stream: TextIO) -> str:
     head = list(islice(stream, 2 * _SAMPLE))
     best: tuple[float, int, str] = (0.0, 1, "")
     for separator in _SEPARATORS:
-        try:
-            sizes = [len(row) for row in islice(csv.reader(head, delimiter=separator), _SAMPLE) if row]
-        except csv.Error:
-            continue
+        sizes = _sizes(head, separator)
         if sizes and sizes[0] > 1:
             best = max(best, (sum(size == sizes[0] for size in sizes) / len(sizes), sizes[0], separator))
     if not best[2]:
@@ -127,6 +130,15 @@ def _separator(path: Path, stream: TextIO) -> str:
             "a table needs a target and at least one more column"
         )
     return best[2]
+
+
+def _sizes(head: Sequence[str], separator: str) -> list[int]:
+    """The numbers of cells of the first records that are not blank, up to one that cannot be read."""
+    sizes: list[int] = []
+    # Reading the file proper names the line of such a record.
+    with suppress(csv.Error):
+        sizes.extend(len(row) for row in islice(csv.reader(head, delimiter=separator), _SAMPLE) if any(row))
+    return sizes
 
 
 def _records(path: Path, stream: TextIO, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -157,11 +169,14 @@ def _names(header: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
 
 
 def _require_header(path: Path, header: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
-    """Raises DataError when the first row looks like data: all numbers, or words that each stand below again."""
+    """Raises DataError when the first row looks like data: its words all stand again below themselves."""
     named = [(cell, column) for cell, column in zip(header, columns, strict=True) if cell not in MISSING]
     words = [(cell, column) for cell, column in named if number(cell) is None]
-    if not named or (words and not all(cell in column for cell, column in words)):
-        return
-    raise DataError(
+    if words and all(cell in column for cell, column in words):
+        raise _no_header(path, header)
+
+
+def _no_header(path: Path, header: Sequence[str]) -> DataError:
+    return DataError(
         f"{path}: the first row, {', '.join(header)[:60]!r}, looks like data; the first row must name the columns"
     )

@@ -80,6 +80,12 @@ def labels_from_array(y: Array, where: str) -> Labels:
             note = f"The labels are floats with {len(set(present)):,} distinct values, so this is a regression."
             return Labels(_finite(y), (), note)
         return _as_classes(_texts(y), "The labels are few distinct whole numbers, so this is a classification")
+    distinct = len(np.unique(y))
+    if 2 * distinct > max(len(y), 4):
+        kind = "strings" if y.dtype.kind in "US" else "integers"
+        raise DataError(
+            f"{where}: {distinct:,} distinct {kind} in {len(y):,} rows are too many classes; store a quantity as floats"
+        )
     return _as_classes(_texts(y), "The labels are integers or strings, so this is a classification")
 
 

@@ -219,8 +219,8 @@ def _allocate(counts: Index, total: int, least: Index) -> Index:
 def _keep_together(in_develop: NDArray[np.bool_], strata: Index, groups: Index, generator: Generator) -> None:
     """Moves equal rows into one part, each in exchange for a row of its stratum that has no copy; changes the mask.
 
-    The part is drawn in proportion to the rows the group already has there. Where the rows to exchange run out the
-    group stays divided: sizes and shares of the classes come first.
+    The part is drawn in proportion to the rows the group already has there. Where the rows to exchange run out in both
+    the group stays divided: sizes and shares of the classes come first.
     """
     sizes = np.bincount(groups)
     here = np.bincount(groups, weights=in_develop)
@@ -239,14 +239,15 @@ def _keep_together(in_develop: NDArray[np.bool_], strata: Index, groups: Index, 
     affected = affected[np.argsort(groups[affected], kind="stable")]
     ends = np.cumsum(sizes[divided])[:-1]
     for group, members in zip(divided, np.split(affected, ends), strict=True):
-        home = bool(generator.random() < here[group] / sizes[group])
-        moving = members[in_develop[members] != home].tolist()
-        needed = Counter(int(strata[row]) for row in moving)
-        if any(len(free[home, stratum]) < count for stratum, count in needed.items()):
-            continue
-        for row in moving:
-            in_develop[free[home, int(strata[row])].pop()] = not home
-            in_develop[row] = home
+        drawn = bool(generator.random() < here[group] / sizes[group])
+        for home in (drawn, not drawn):
+            moving = members[in_develop[members] != home].tolist()
+            needed = Counter(int(strata[row]) for row in moving)
+            if all(len(free[home, stratum]) >= count for stratum, count in needed.items()):
+                for row in moving:
+                    in_develop[free[home, int(strata[row])].pop()] = not home
+                    in_develop[row] = home
+                break
 
 
 def _generator(seed: int, *purpose: int) -> Generator:

@@ -14,7 +14,7 @@ from gapless.decay.norms import is_norm, normalises
 from gapless.decay.penalty import L1, L2, L2SP, ElasticNet, Orthogonal, Penalty, Spectral, penalty
 from gapless.decay.regroup import Regrouped, regroup
 from gapless.decay.rules import EVERYTHING, HUGGING_FACE, REST, RULE_SETS, RULES, TIMM, Leaf, Rule, Use
-from gapless.decay.schedule import Constant, Cosine, DecaySchedule, Early, FlatCosine, Late, Linear
+from gapless.decay.schedule import Constant, Cosine, Curve, DecaySchedule, Early, FlatCosine, Late, Linear
 
 __all__ = [
     "COUPLINGS",
@@ -32,6 +32,7 @@ __all__ = [
     "Constraint",
     "Cosine",
     "Coupling",
+    "Curve",
     "DecaySchedule",
     "Decoupled",
     "Difference",

@@ -49,9 +49,8 @@ def convert(
         ValueError: a bad value, a missing peak_lr, or a conversion between the families for an adaptive optimizer:
             there the L2 term is divided by each coordinate's own gradient size, and no single number undoes that.
     """
-    for name in (source, target):
-        if name not in COUPLINGS:
-            raise ValueError(f"coupling must be one of the known ones, got {name!r}.{did_you_mean(name, COUPLINGS)}")
+    check_coupling(source)
+    check_coupling(target)
     _check(strength, peak_lr, momentum)
     if source == target:
         return strength
@@ -111,6 +110,7 @@ def timescale(
     if steps_per_epoch < 1:
         raise ValueError(f"steps_per_epoch must be at least 1, got {steps_per_epoch!r}")
     peak = lr if peak_lr is None else peak_lr
+    check_coupling(coupling)
     if coupling in IN_GRADIENT:
         rate = shrink("decoupled", convert(weight_decay, coupling, "decoupled", momentum=momentum), lr, peak)
     else:
@@ -124,6 +124,12 @@ def weight_decay_for(epochs: float, lr: float, steps_per_epoch: int) -> float:
     if not 0 < epochs < math.inf:
         raise ValueError(f"epochs must be a finite number > 0, got {epochs!r}")
     return timescale(lr, 1.0, steps_per_epoch) / epochs
+
+
+def check_coupling(name: str) -> None:
+    """Raise ValueError, with the nearest right word, if there is no such coupling."""
+    if name not in COUPLINGS:
+        raise ValueError(f"there is no coupling {name!r}.{did_you_mean(name, COUPLINGS)}")
 
 
 def _check(strength: float, peak_lr: float | None, momentum: float) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import LBFGS, Optimizer
 
 from gapless.decay.cautious import decay_where_agreed
-from gapless.decay.coupling import IN_GRADIENT, Coupling, shrink
+from gapless.decay.coupling import IN_GRADIENT, Coupling, check_coupling, shrink
 
 Group = dict[str, Any]
 Args = tuple[Any, ...]
@@ -140,11 +140,11 @@ def decouple(
         raise ValueError(
             "LBFGS evaluates the loss many times in one step and cannot be decoupled; add decay.L2 to the loss"
         )
+    check_coupling(coupling)
     if coupling in IN_GRADIENT:
         raise ValueError(
             f"{coupling} is what the optimizer does by itself; set its weight_decay with convert() instead"
         )
-    shrink(coupling, 0.0, 1.0, 1.0)  # refuses an unknown name now and not in the first step
     if peak_lr is not None and not peak_lr > 0:
         raise ValueError(f"peak_lr must be > 0, got {peak_lr!r}")
     if any("weight_decay" not in group for group in optimizer.param_groups):

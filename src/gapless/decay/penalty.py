@@ -103,17 +103,21 @@ class L2SP:
 class Spectral:
     """lambda/2 * sum(sigma_max(W)^2). Yoshida & Miyato, arXiv 1705.10941; W is (units, everything else).
 
-    sigma = u' W v with u, v tracked by power iteration as in the paper; they start at the exact singular vectors, so
-    the first value is exact. Vectors, biases and scales have no spectrum and are left out.
+    sigma = u' W v with u, v tracked by power iteration as in the paper. Different from it, they are the exact singular
+    vectors at the first use and at every `refresh`-th: a direction that the penalty has made small keeps the iteration
+    for many steps after another one has become the largest. Vectors and scalars have no spectrum and are left out.
     """
 
     strength: float
     iterations: int = 1
+    refresh: int = 100
 
     def __post_init__(self) -> None:
         _check(strength=self.strength)
         if self.iterations < 1:
             raise ValueError(f"iterations must be at least 1, got {self.iterations!r}")
+        if self.refresh < 1:
+            raise ValueError(f"refresh must be at least 1, got {self.refresh!r}")
 
     def of(self, leaf: Leaf, memory: Memory) -> Tensor:
         if leaf.tensor.ndim < 2:
@@ -124,14 +128,15 @@ class Spectral:
 
     @torch.no_grad()
     def _vectors(self, w: Tensor, name: str, memory: Memory) -> tuple[Tensor, Tensor]:
-        v = memory.get(f"{name}.v")
-        if v is None or v.device != w.device:
-            v = torch.linalg.svd(w.float(), full_matrices=False).Vh[0].to(w.dtype)
+        v, age = memory.get(f"{name}.v"), memory.get(f"{name}.age", torch.zeros((), dtype=torch.int64))
+        if v is None or v.device != w.device or age % self.refresh == 0:
+            exact = w if w.dtype == torch.float64 else w.float()  # there is no SVD in half precision
+            v = torch.linalg.svd(exact, full_matrices=False).Vh[0].to(w.dtype)
         u = nn.functional.normalize(w @ v, dim=0)
         for _ in range(self.iterations):
             v = nn.functional.normalize(w.mT @ u, dim=0)
             u = nn.functional.normalize(w @ v, dim=0)
-        memory[f"{name}.v"] = v
+        memory[f"{name}.v"], memory[f"{name}.age"] = v, age + 1
         return u, v
 
 

@@ -23,6 +23,9 @@ from torch.nn import functional
 
 PIECE = 1 << 31  # elements under one key; beyond it the 32-bit position would repeat
 _WORTH_A_THREAD = 1 << 16  # elements; below this handing over costs more than it saves
+_TYPES = (torch.float32, torch.float64, torch.bfloat16)
+_internals: Any = torch._C  # pyright: ignore[reportPrivateUsage]  # torch has no public question for what we ask
+_forward_mode: Any = forward_ad
 _MASK32 = (1 << 32) - 1
 _MASK64 = (1 << 64) - 1
 
@@ -49,33 +52,43 @@ def dropout(x: Tensor, p: float) -> Tensor:
 
 def masked(x: Tensor, rule: Rule) -> Tensor:
     """Apply `rule` elementwise with a fresh mask. x must have a kernel (`has_kernel`)."""
-    seed = int(torch.empty((), dtype=torch.int64).random_())
+    seed = int(torch.empty((), dtype=torch.int64, device="cpu").random_())
     return _differentiable(x, rule, seed, None)
 
 
 def has_kernel(x: Tensor) -> bool:
-    """Whether x is a plain CPU tensor of a type the kernel knows, and nothing is tracing or transforming it."""
+    """Whether x is a plain CPU tensor of a type the kernel knows, and nothing traces or transforms what is done."""
     return (
         not torch.compiler.is_compiling()
         and type(x) in (Tensor, torch.nn.Parameter)
-        and x.dtype in (torch.float32, torch.float64, torch.bfloat16)
-        and x.is_cpu
-        and x.layout is torch.strided
+        and x.dtype in _TYPES
         and x.numel() > 0
-        and not x.is_neg()
-        and not _transformed(x)
+        and _plain(x)
+        and not _watched()
     )
 
 
-def _transformed(x: Tensor) -> bool:
-    """True under vmap, torch.func, forward mode, make_fx, flop counters and jit: they must see torch's operations."""
-    internals: Any = torch._C  # pyright: ignore[reportPrivateUsage]  # torch has no public question for these
-    forward_mode: Any = forward_ad
-    return bool(
-        internals._functorch.is_functorch_wrapped_tensor(x)
-        or internals._len_torch_dispatch_stack()
-        or forward_mode._current_level >= 0
-        or internals._get_tracing_state() is not None
+def _plain(x: Tensor) -> bool:
+    """A dense tensor on the CPU: not sparse, not a lazily negated view, not the batched tensor of a vmap."""
+    return _internals._dispatch_keys(x).raw_repr() in _plain_keys()
+
+
+@cache
+def _plain_keys() -> frozenset[int]:
+    with torch.inference_mode():
+        keys = [_internals._dispatch_keys(torch.empty(1, device="cpu")).raw_repr()]
+    with torch.inference_mode(False):
+        keys.append(_internals._dispatch_keys(torch.empty(1, device="cpu")).raw_repr())
+    return frozenset(keys)
+
+
+def _watched() -> bool:
+    """True under vmap, torch.func, forward mode, make_fx, flop counters and jit, which must see torch's operations."""
+    return (
+        _internals._functorch.peek_interpreter_stack() is not None
+        or _internals._len_torch_dispatch_stack() > 0
+        or _forward_mode._current_level >= 0
+        or _internals._get_tracing_state() is not None
     )
 
 
@@ -95,7 +108,9 @@ class _Masked(torch.autograd.Function):
         g, rule, layout = grads[0], ctx.rule, ctx.layout
         if has_kernel(g):
             return _differentiable(g, rule, ctx.seed, layout), None, None, None
-        ones = torch.empty_strided(ctx.size, layout, dtype=g.dtype).fill_(1)  # g is batched: a vectorised jacobian
+        ones = torch.empty_strided(ctx.size, layout, dtype=g.dtype, device="cpu").fill_(
+            1
+        )  # g is batched: a vectorised jacobian
         return g * run(ones, rule, ctx.seed, layout), None, None, None
 
 
@@ -109,9 +124,9 @@ def _differentiable(x: Tensor, rule: Rule, seed: int, stride: tuple[int, ...] | 
 def run(x: Tensor, rule: Rule, seed: int, stride: tuple[int, ...] | None) -> Tensor:
     """The mask belongs to positions in memory: `stride` is the layout it was first drawn for."""
     x = x.detach()
-    y = torch.empty_like(x) if stride is None else torch.empty_strided(x.shape, stride, dtype=x.dtype)
+    y = torch.empty_like(x) if stride is None else torch.empty_strided(x.shape, stride, dtype=x.dtype, device="cpu")
     if x.stride() != y.stride():
-        x = torch.empty_strided(y.shape, y.stride(), dtype=x.dtype).copy_(x)
+        x = torch.empty_strided(y.shape, y.stride(), dtype=x.dtype, device="cpu").copy_(x)
     source, target = _flat(x), _flat(y)
     for piece, start in enumerate(range(0, source.size, PIECE)):
         _fill(source[start : start + PIECE], target[start : start + PIECE], rule, key(seed, piece))

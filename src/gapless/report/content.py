@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gapless.report.figures import one_line
 from gapless.search.result import Curve, Interval, Result, TrialRow
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Share:
 
     @property
     def words(self) -> str:
-        return PILLAR_WORDS.get(self.name, self.name)
+        return PILLAR_WORDS.get(self.name, one_line(self.name, 60))
 
     @property
     def effect(self) -> str:

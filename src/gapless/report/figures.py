@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from gapless.search.result import Interval, Result
 
-# Control characters but line feed and tab, lone surrogates, and marks that change the order of the text around them:
+# Control characters but line feed and tab, what is no character, and marks that reorder the text around them:
 # a name may not rearrange our sentence, nor steer a terminal.
 _HIDDEN = re.compile(
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 
 
 def visible(text: str) -> str:
     r"""Foreign text made safe to show: control characters, direction marks and lone surrogates become `\x1b`, `\u202e`.
 
-    Line feeds and tabs stay. What is left can be encoded as UTF-8.
+    Line feeds and tabs stay. What is left can be encoded as UTF-8 and stand in XML.
     """
     return _HIDDEN.sub(_escape, text)
 

@@ -11,6 +11,10 @@ from gapless.search.book import Book, Candidate
 
 SEEDS = 5
 """Seeds of the finals and of the confirmation."""
+MOST_SEEDS = 12
+"""Seeds of both sides of the verdict when time is left: how many is decided by the clock alone, never by a score."""
+LATEST = 8
+"""Trainings from which a cost is estimated."""
 FINALISTS = 3
 CLOSING = 4.0
 """Seconds for what follows the last training: statistics, pictures, report."""
@@ -83,12 +87,12 @@ class Costs:
     workers: int
 
     def training(self, candidate: Candidate | None = None) -> float:
-        """One full training in the search, of one candidate or of the average one."""
-        ended = self.book.trials if candidate is None else self.book.ended(candidate.number).values()
-        seconds = [t.seconds for t in ended if t.status == "finished"]
-        if not seconds:
-            return self.guess if candidate is None else self.training()
-        return fmean(seconds)
+        """One full training in the search, of one candidate or of the average one; the latest count, for a machine
+        may be busier at one time than at another."""
+        finished = [t for t in self.book.trials if t.status == "finished"]
+        of_its_own = [t for t in finished if candidate is not None and t.candidate == candidate.number]
+        seconds = [t.seconds for t in (of_its_own or finished)[-LATEST:]]
+        return fmean(seconds) if seconds else self.guess
 
     def finals(self, finalists: Sequence[Candidate]) -> float:
         """Wall seconds of the finals: the finalists and the plain model on every seed."""
@@ -97,11 +101,11 @@ class Costs:
 
     def confirmation(self, best: Candidate | None, ablations: int) -> float:
         """Wall seconds of the confirmation: both sides of the verdict and the ablations, on every seed."""
-        return self._wall(SEEDS * (2 + ablations) * REFIT * self.training(best))
+        return self.refits(best, SEEDS * (2 + ablations))
 
-    def ablation(self, best: Candidate) -> float:
-        """Wall seconds of one more ablation, once the workers are busy."""
-        return self._wall(SEEDS * REFIT * self.training(best))
+    def refits(self, best: Candidate | None, trainings: int) -> float:
+        """Wall seconds of so many trainings on all development rows."""
+        return self._wall(trainings * REFIT * self.training(best))
 
     def kept(self, finalists: Sequence[Candidate], whole: float) -> float:
         """Wall seconds kept back from the search: all that the verdict itself takes, and for the finals and the

@@ -2,7 +2,7 @@
 
 A challenger is trained on one split after the other, and is out as soon as its mean over the splits it has finished
 falls behind the champion's on the same splits (aggressive racing: Hutter et al., ParamILS, JAIR 2009, section 4, and
-SMAC, LION 2011). A challenger that stays ahead on all splits is the new champion. Since everything is derived from the
+SMAC, LION 2011), by more than chance explains. A challenger that stays ahead on all splits is the new champion. Since everything is derived from the
 book, a run that was killed goes on as if it had not been.
 """
 
@@ -37,13 +37,15 @@ class Race:
 
     openings: recipes that open it, by name, the plain model among them. knobs: what moves and proposals may turn.
     splits: how many train/select splits a candidate is judged on. opening_splits: on how many of these the learning
-    rates are compared. seed: of the run.
+    rates are compared. rows: of one select part, for the accuracy's noise; 0 where scores are not shares. seed: of the
+    run.
     """
 
     openings: Mapping[str, Recipe]
     knobs: tuple[Knob, ...]
     splits: int
     opening_splits: int
+    rows: int
     seed: int
 
     def next(self, book: Book, running: set[tuple[int, int]]) -> Start | None:
@@ -139,7 +141,17 @@ class Race:
             return True
         if champion is None or candidate == champion or not ended:
             return False
-        return book.rank(candidate.number, ended) < book.rank(champion.number, ended)
+        own, best = book.rank(candidate.number, ended), book.rank(champion.number, ended)
+        return own < Rank(best.score - self._patience(best.score, len(ended)), best.loss)
+
+    def _patience(self, score: float, splits: int) -> float:
+        """How far a challenger may be behind and still race on: half a standard deviation of the difference that
+        chance makes in the rows of its splits, less as there are fewer splits to come, nothing after the last."""
+        if not self.rows:
+            return 0.0
+        share = min(max(score, 0.02), 0.98)
+        deviation = (2 * share * (1 - share) / (self.rows * splits)) ** 0.5
+        return 0.5 * deviation * (1 - splits / self.splits)
 
     def _racing(self, book: Book, running: set[tuple[int, int]]) -> Start | None:
         champion = self.champion(book)

@@ -113,6 +113,7 @@ class _Stages:
             knobs,
             splits=5 if select < 1000 else 3 if select < 5000 else 2,
             opening_splits=2 if select < 100 else 1,
+            rows=round(select) if self.task.classes else 0,
             seed=self.options.seed,
         )
         self.busy: dict[int, tuple[int, int]] = {}
@@ -355,31 +356,31 @@ class _Stages:
         """Plain and best on all development rows and the same seeds, then the best without each of its pillars."""
         self.run.listener.phase("confirming")
         seeds = range(budget.SEEDS)
-        wanted = [(PLAIN, plain.recipe, plain.lr, s) for s in seeds]
-        wanted += [(BEST, best.recipe, best.lr, s) for s in seeds]
-        wanted.sort(key=lambda w: w[3])
-        ablated = {without(p): best.recipe.without(p) for p in best.recipe.pillars()}
-        extra = [(name, recipe, best.lr, s) for name, recipe in ablated.items() for s in seeds]
-        started: set[tuple[str, int]] = set()
-        skipped: set[str] = set()
-
-        def following(number: int) -> Work | None:
-            for model, recipe, lr, seed in [*wanted, *extra]:
-                if (model, seed) in started or seed in self.run.confirmation.seeds(model) or model in skipped:
-                    continue
-                if seed == 0 and model in ablated and not self._time_for(best):
-                    skipped.add(model)
-                    continue
-                started.add((model, seed))
-                return self._confirming(number, model, seed, recipe, lr)
-            return None
-
-        self.run.drive(following, self.plan, self._report)
+        sides = ((PLAIN, plain), (BEST, best))
+        self._train_all([(model, c.recipe, c.lr, s) for s in seeds for model, c in sides])
+        pillars = best.recipe.pillars()
+        ablated = [(without(p), best.recipe.without(p), best.lr) for p in pillars[: self._room(best, budget.SEEDS)]]
+        self._train_all([(*model, s) for model in ablated for s in seeds])
+        more = 0 if self.options.trials is not None else self._room(best, len(sides))
+        seeds = range(budget.SEEDS, min(budget.SEEDS + more, budget.MOST_SEEDS))
+        self._train_all([(model, c.recipe, c.lr, s) for s in seeds for model, c in sides])
         both = self.run.confirmation.seeds(PLAIN) & self.run.confirmation.seeds(BEST)
         if len(both) < budget.SEEDS:
             raise BudgetError(
                 "the confirmation failed: not every seed of both sides could be trained; see journal.jsonl"
             )
+
+    def _train_all(self, wanted: list[tuple[str, Recipe, float, int]]) -> None:
+        """Trains those models (name, recipe, learning rate, seed) of the confirmation that are still to be trained."""
+        left = [w for w in wanted if w[3] not in self.run.confirmation.seeds(w[0])]
+
+        def following(number: int) -> Work | None:
+            if not left:
+                return None
+            model, recipe, lr, seed = left.pop(0)
+            return self._confirming(number, model, seed, recipe, lr)
+
+        self.run.drive(following, self.plan, self._report)
 
     def _confirming(self, number: int, model: str, seed: int, recipe: Recipe, lr: float) -> Work:
         key = draws.key(self.options.seed, "confirm", seed) >> 1
@@ -387,10 +388,13 @@ class _Stages:
         job = Job(number, recipe, lr, key, None, self.plan.epochs, path)
         return job, lambda outcome: self._confirmed(outcome, model, seed)
 
-    def _time_for(self, best: Candidate) -> bool:
-        """Whether one more ablation fits into the time that is left."""
-        one = self._costs().ablation(best) + budget.CLOSING
-        return self.options.trials is not None or self.run.clock.left > one
+    def _room(self, best: Candidate, trainings: int) -> int:
+        """How many times so many trainings on all development rows fit into the time that is left, at most 20."""
+        if self.options.trials is not None:
+            return 20
+        left = self.run.clock.left - budget.CLOSING
+        costs = self._costs()
+        return next((n for n in range(20) if costs.refits(best, (n + 1) * trainings) > left), 20)
 
     def _confirmed(self, outcome: Outcome, model: str, seed: int) -> None:
         if outcome.train_each is None or outcome.confirm_each is None:

@@ -10,7 +10,7 @@ Grey levels run from 0 to 1 here. Places are given in half sides: (-1, -1) is th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,43 +23,70 @@ Index = NDArray[np.intp]
 LUMA = np.array([0.299, 0.587, 0.114])
 """Shares of red, green and blue in gray (ITU-R BT.601), as Pillow and OpenCV have them."""
 
+BLUR_RADIUS = 15
+"""Pixels to each side that a blur reaches at the most: three deviations of 5 pixels."""
+
 
 @dataclass(frozen=True)
 class Element:
-    """One change for each of B pictures: `data` has B rows. Abstract: the kinds below are the members."""
+    """One change for each of B pictures: `data` has B rows. Abstract: the kinds below are the members.
+
+    neighbours: whether an output pixel depends on more than the input pixel at its place; levels of uint8 pictures are
+    whole before such a change.
+    """
 
     data: NDArray[Any]
     identity: ClassVar[NDArray[Any]]
-    merges: ClassVar[bool] = False
+    neighbours: ClassVar[bool] = False
 
     def __len__(self) -> int:
         return len(self.data)
 
     def take(self, rows: Index | slice) -> Self:
-        return type(self)(self.data[rows])
+        return replace(self, data=self.data[rows])
 
     def where(self, on: Bools) -> Self:
         """This element where `on`, the identity elsewhere."""
-        return type(self)(np.where(on.reshape(-1, *[1] * (self.data.ndim - 1)), self.data, self.identity))
+        on = on.reshape(-1, *[1] * (self.data.ndim - 1))
+        return replace(self, data=np.where(on, self.data, self.identity))
 
     def active(self) -> Bools:
         """(B,) which pictures are changed at all."""
         return (self.data != self.identity).any(axis=tuple(range(1, self.data.ndim)))
 
-    def then(self, other: Element) -> Self:
-        """The one element that does `self` first and `other` after it; only for kinds that merge."""
+    def joins(self, earlier: Element) -> bool:
+        """Whether this element and the one right before it merge."""
+        return False
+
+    def after(self, earlier: Element) -> Self:
+        """The one element that does `earlier` first and this one then; only for elements that merge."""
         raise TypeError(f"{type(self).__name__} has no product")
 
 
 @dataclass(frozen=True)
 class Warp(Element):
-    """Where each pixel comes from: (B, 3, 3) homographies from a place in the output to its place in the input."""
+    """Where each pixel comes from: (B, 3, 3) homographies from a place in the output to its place in the input.
 
+    straight: the sides of the picture stay along x and y. smooth: where the picture shrinks, levels are averaged over
+    the pixels that fall together, by a triangle filter as wide as the shrinking (Pillow's and torchvision's antialiased
+    resize); only straight warps can be. Other warps interpolate between the four nearest pixels. The first smooth warp
+    of a program is the one that brings pictures to the program's size.
+    """
+
+    straight: bool = False
+    smooth: bool = False
     identity: ClassVar[NDArray[Any]] = np.eye(3)
-    merges: ClassVar[bool] = True
+    neighbours: ClassVar[bool] = True
 
-    def then(self, other: Element) -> Self:
-        return type(self)(np.matmul(self.data, other.data))
+    def joins(self, earlier: Element) -> bool:
+        if not isinstance(earlier, Warp):
+            return False
+        return not (self.smooth or earlier.smooth) or (self.straight and earlier.straight)
+
+    def after(self, earlier: Element) -> Self:
+        assert isinstance(earlier, Warp)
+        straight, smooth = self.straight and earlier.straight, self.smooth or earlier.smooth
+        return replace(self, data=np.matmul(earlier.data, self.data), straight=straight, smooth=smooth)
 
 
 @dataclass(frozen=True)
@@ -72,15 +99,18 @@ class Color(Element):
     """
 
     identity: ClassVar[NDArray[Any]] = np.eye(3, 7)
-    merges: ClassVar[bool] = True
 
-    def then(self, other: Element) -> Self:
-        lifted = np.zeros((len(self), 7, 7))
-        lifted[:, :3] = self.data
-        lifted[:, 3:6, 3:6] = self.data[:, :, :3] + self.data[:, :, 3:6]
-        lifted[:, 3:, 6] = 1
-        lifted[:, 3:6, 6] = self.data[:, :, 6]
-        return type(self)(np.matmul(other.data, lifted))
+    def joins(self, earlier: Element) -> bool:
+        return isinstance(earlier, Color)
+
+    def after(self, earlier: Element) -> Self:
+        first = earlier.data
+        lifted = np.zeros((len(first), 7, 7))
+        lifted[:, :3] = first
+        lifted[:, 3:6, 3:6] = first[:, :, :3] + first[:, :, 3:6]
+        lifted[:, 3:6, 6] = first[:, :, 6]
+        lifted[:, 6, 6] = 1
+        return replace(self, data=np.matmul(self.data, lifted))
 
     @property
     def needs_mean(self) -> bool:
@@ -93,14 +123,41 @@ class Color(Element):
 
 
 @dataclass(frozen=True)
+class Hue(Element):
+    """Colours turn about the hue circle of HSV by a share of it: (B, 1). Saturation and value stay."""
+
+    identity: ClassVar[NDArray[Any]] = np.zeros(1)
+
+    def joins(self, earlier: Element) -> bool:
+        return isinstance(earlier, Hue)
+
+    def after(self, earlier: Element) -> Self:
+        return replace(self, data=earlier.data + self.data)
+
+
+@dataclass(frozen=True)
 class Lut(Element):
     """A table for each channel from the 256 levels to levels: (B, 3, 256) uint8. Levels are rounded before it."""
 
     identity: ClassVar[NDArray[Any]] = np.broadcast_to(np.arange(256, dtype=np.uint8), (3, 256))
-    merges: ClassVar[bool] = True
 
-    def then(self, other: Element) -> Self:
-        return type(self)(np.take_along_axis(other.data, self.data.astype(np.intp), axis=2))
+    def joins(self, earlier: Element) -> bool:
+        return isinstance(earlier, Lut)
+
+    def after(self, earlier: Element) -> Self:
+        return replace(self, data=np.take_along_axis(self.data, earlier.data.astype(np.intp), axis=2))
+
+
+@dataclass(frozen=True)
+class Histogram(Element):
+    """A table that depends on the picture's own levels, for each channel: (B, 1), 0 nothing, 1 stretch, 2 equalize.
+
+    Stretch: the darkest level becomes 0, the brightest 1, in a straight line. Equalize: Pillow's table, which makes the
+    levels as equally frequent as whole levels allow.
+    """
+
+    identity: ClassVar[NDArray[Any]] = np.zeros(1)
+    neighbours: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -108,6 +165,40 @@ class Kernel(Element):
     """A 3 x 3 filter over neighbours: (B, 3, 3). Pixels on the border keep their level, as in Pillow's filters."""
 
     identity: ClassVar[NDArray[Any]] = np.pad([[1.0]], 1)
+    neighbours: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Blur(Element):
+    """The same symmetric filter along x and along y: (B, BLUR_RADIUS + 1) weights from the middle outwards.
+
+    Beyond the edge, the nearest pixel counts.
+    """
+
+    identity: ClassVar[NDArray[Any]] = np.eye(1, BLUR_RADIUS + 1)[0]
+    neighbours: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Jpeg(Element):
+    """What JPEG with 4:2:0 colours leaves of the picture at a quality from 1 to 100: (B, 1), 0 leaves it alone."""
+
+    identity: ClassVar[NDArray[Any]] = np.zeros(1)
+    neighbours: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Noise(Element):
+    """Noise that a counter-based hash makes from a key: (B, 3) with deviation, share and key.
+
+    Every level gets a normal number times the deviation; then a share of the pixels turns black or white, half each.
+    The key is a whole number below 2^32.
+    """
+
+    identity: ClassVar[NDArray[Any]] = np.zeros(3)
+
+    def active(self) -> Bools:
+        return (self.data[:, :2] != 0).any(axis=1)
 
 
 @dataclass(frozen=True)
@@ -118,6 +209,18 @@ class Box(Element):
     """
 
     identity: ClassVar[NDArray[Any]] = np.zeros(5)
+
+
+@dataclass(frozen=True)
+class Grid(Element):
+    """A grid of equal rectangles is painted over: (B, 6) with the period along x and y in half sides, the share of the
+    period that is painted, the shift along x and y in half sides, and the level.
+    """
+
+    identity: ClassVar[NDArray[Any]] = np.array([1.0, 1, 0, 0, 0, 0])
+
+    def active(self) -> Bools:
+        return self.data[:, 2] != 0
 
 
 def rows(*lines: tuple[Floats | float, ...]) -> Floats:

@@ -5,16 +5,20 @@ A program is data. An interpreter runs its groups in order; what happens to one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gapless.augment.image.algebra import Element, Index
+from gapless.augment.image.algebra import Element, Index, Warp
 
 Fill = Literal["black", "gray", "edge", "reflect"]
 FILLS: tuple[Fill, ...] = ("black", "gray", "edge", "reflect")
+
+Sides = int | Index
+"""A side in pixels: one for all pictures, or one for each (B,)."""
 
 
 @dataclass(frozen=True)
@@ -25,89 +29,132 @@ class Group:
     """
 
     element: Element
-    rows: Index | None
+    rows: Index | None = None
+
+
+Slot = Sequence[Group]
+"""What is done next: groups of different pictures, every picture at most once."""
 
 
 @dataclass(frozen=True)
 class Program:
     """What happens to each of `batch` pictures of height x width pixels; no groups: nothing at all.
 
-    fill: what is seen where a warp looks outside the picture: black, gray (half way), the nearest edge pixel, or the
-    picture reflected at its edge, edge pixels doubled.
+    size: height and width of the result. Where they differ from the pictures', a smooth warp that concerns every
+    picture is among the groups. fill: what is seen where a warp looks outside the picture: black, gray (half way), the
+    nearest edge pixel, or the picture reflected at its edge, edge pixels doubled; alpha is filled with 0 where levels
+    are black or gray.
     """
 
     batch: int
-    height: int
-    width: int
+    height: Sides
+    width: Sides
+    size: tuple[int, int]
     fill: Fill
     groups: tuple[Group, ...]
 
+    @property
+    def resizes(self) -> bool:
+        return bool(np.any(np.not_equal(self.height, self.size[0])) or np.any(np.not_equal(self.width, self.size[1])))
 
-def in_order(elements: Iterable[Element]) -> tuple[Group, ...]:
-    """Groups for pictures that all take the same kinds of elements in the same order.
 
-    Neighbours of one kind merge whatever their rows hold, so that a picture's levels never depend on who else is in the
-    batch; rows that are the identity are left out afterwards.
+def merge(batch: int, slots: Sequence[Slot], resizes: bool = False) -> tuple[Group, ...]:
+    """The groups of a program from what is done to `batch` pictures, slot by slot.
+
+    Elements merge by what kinds the slots hold, never by what the rows hold, so that a picture's levels do not depend
+    on who else is in the batch; rows that are the identity are left out afterwards. A warp that brings pictures to
+    another size stays whole.
     """
+    common = 0
+    while common < len(slots) and len(slots[common]) == 1 and slots[common][0].rows is None:
+        common += 1
+    groups = [_active(element, resizes) for element in _in_order([slot[0].element for slot in slots[:common]])]
+    if common == len(slots):
+        return tuple(group for group in groups if len(group.element))
+    every = np.arange(batch)
+    first = [[Group(group.element, every if group.rows is None else group.rows)] for group in groups]
+    return _by_picture(batch, [*first, *slots[common:]])
+
+
+def _in_order(elements: Sequence[Element]) -> list[Element]:
     merged: list[Element] = []
     for element in elements:
-        if merged and type(merged[-1]) is type(element) and element.merges:
-            merged[-1] = merged[-1].then(element)
+        if merged and element.joins(merged[-1]):
+            merged[-1] = element.after(merged[-1])
         else:
             merged.append(element)
-    groups: list[Group] = []
-    for element in merged:
-        active = element.active()
-        if active.all():
-            groups.append(Group(element, None))
-        elif active.any():
-            rows = np.flatnonzero(active)
-            groups.append(Group(element.take(rows), rows))
-    return tuple(group for group in groups if len(group.element))
+    return merged
 
 
-def by_picture(batch: int, slots: Iterable[Sequence[tuple[Element, Index]]]) -> tuple[Group, ...]:
-    """Groups for pictures that each have a chain of their own.
+def _active(element: Element, resizes: bool) -> Group:
+    active = element.active()
+    if active.all() or (resizes and _smooth(element)):
+        return Group(element)
+    rows = np.flatnonzero(active)
+    return Group(element.take(rows), rows)
 
-    A slot holds what is done next: elements with the pictures they belong to, every picture at most once in a slot.
-    A picture's element merges into the last one of its chain if that is of the same kind, else it opens a new place.
-    """
+
+def _smooth(element: Element) -> bool:
+    return isinstance(element, Warp) and element.smooth
+
+
+Key = tuple[type[Element], bool]
+
+
+def _key(element: Element) -> Key:
+    return type(element), _smooth(element)
+
+
+def _by_picture(batch: int, slots: Sequence[Slot]) -> tuple[Group, ...]:
+    """Every picture has a chain of its own: an element merges into the chain's last one or opens a new place."""
     place = np.full(batch, -1)
     last = np.full(batch, -1)
-    chains: list[dict[type[Element], Element]] = []
-    kinds: list[type[Element]] = []
-    owners: list[dict[type[Element], list[Index]]] = []
+    chains: list[dict[Key, tuple[Element, list[Index]]]] = []
+    keys: list[Key] = []
     for slot in slots:
-        for element, rows in _one_per_kind(slot):
-            kind = type(element)
-            if kind not in kinds:
-                kinds.append(kind)
-            joins = (last[rows] == kinds.index(kind)) if kind.merges else np.zeros(len(rows), bool)
+        for key, element, rows in _one_per_key(batch, slot):
+            if key not in keys:
+                keys.append(key)
+            joins = (last[rows] == keys.index(key)) & (element.joins(element) and not key[1])
             place[rows] += ~joins
-            last[rows] = kinds.index(kind)
+            last[rows] = keys.index(key)
             for level in np.unique(place[rows]):
-                while len(chains) <= level:
+                if level == len(chains):
                     chains.append({})
-                    owners.append({})
                 here = np.flatnonzero(place[rows] == level)
                 part, whose = element.take(here), rows[here]
-                table = chains[level].setdefault(kind, kind(np.repeat(kind.identity[None], batch, axis=0)))
-                table.data[whose] = table.take(whose).then(part).data if kind.merges else part.data
-                owners[level].setdefault(kind, []).append(whose)
+                if key not in chains[level]:
+                    one = np.repeat(element.identity[None], batch, axis=0)
+                    chains[level][key] = (_with_data(element, one), [])
+                table, owners = chains[level][key]
+                table.data[whose] = part.after(table.take(whose)).data if part.joins(part) and not key[1] else part.data
+                owners.append(whose)
     groups: list[Group] = []
-    for chain, owner in zip(chains, owners, strict=True):
-        for kind, table in chain.items():
-            rows = np.unique(np.concatenate(owner[kind]))
-            groups.append(Group(table, None) if len(rows) == batch else Group(table.take(rows), rows))
+    for chain in chains:
+        for table, owners in chain.values():
+            rows = np.unique(np.concatenate(owners))
+            groups.append(Group(table) if len(rows) == batch else Group(table.take(rows), rows))
     return tuple(groups)
 
 
-def _one_per_kind(slot: Sequence[tuple[Element, Index]]) -> list[tuple[Element, Index]]:
-    kinds: dict[type[Element], list[tuple[Element, Index]]] = {}
-    for element, rows in slot:
-        if len(rows):
-            kinds.setdefault(type(element), []).append((element, rows))
+def _one_per_key(batch: int, slot: Slot) -> list[tuple[Key, Element, Index]]:
+    kinds: dict[Key, list[tuple[Element, Index]]] = {}
+    for group in slot:
+        if len(group.element):
+            rows = np.arange(batch) if group.rows is None else group.rows
+            kinds.setdefault(_key(group.element), []).append((group.element, rows))
     return [
-        (kind(np.concatenate([element.data for element, _ in members])), np.concatenate([rows for _, rows in members]))
-        for kind, members in kinds.items()
+        (
+            key,
+            _with_data(members[0][0], np.concatenate([element.data for element, _ in members])),
+            np.concatenate([rows for _, rows in members]),
+        )
+        for key, members in kinds.items()
     ]
+
+
+def _with_data(element: Element, data: NDArray[Any]) -> Element:
+    """The same kind with other rows; a plain warp is not called straight here, as not all that merge need be."""
+    if isinstance(element, Warp):
+        return Warp(data, straight=element.smooth, smooth=element.smooth)
+    return type(element)(data)

@@ -1,0 +1,162 @@
+"""What the building blocks of a training step cost, beside torch's own and beside one copy of their input.
+
+    python bench/layers.py [--json] [--threads 1] [--rounds 9] [--only dropout]
+
+Every row is measured in turns (ours, torch's, one copy, ours, ...), so a disturbance meets all three; the figures are
+medians over the rounds. A copy goes into memory that is already there: `y.copy_(x)`. To add a block, write a function
+that yields its cases and name it in BLOCKS.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gapless.dropout import AlphaDropout, ChannelDropout, DropBlock, Dropout, GaussianDropout
+
+Step = Callable[[], object]
+TURN = 0.05  # seconds that one of the three runs before the next has its turn
+
+
+@dataclass(frozen=True)
+class Case:
+    """Ours, torch's (None where torch has none) and one copy of the input, as functions without arguments."""
+
+    name: str
+    ours: Step
+    torch: Step | None
+    copy: Step
+
+
+@dataclass(frozen=True)
+class Row:
+    """Medians; the ratios are how many copies ours costs, and how many times faster than torch's it is."""
+
+    name: str
+    seconds: float
+    spread: tuple[float, float]
+    copies: float
+    torch_seconds: float | None
+    times_torch: float | None
+
+
+def dropout() -> Iterator[Case]:
+    flat, maps = (256, 4096), (128, 64, 32, 32)
+    yield case("dropout 0.5 forward+backward", Dropout(0.5), nn.Dropout(0.5), flat)
+    yield case("dropout 0.5 forward", Dropout(0.5), nn.Dropout(0.5), flat, backward=False)
+    yield case("dropout 0.2 forward+backward", Dropout(0.2), nn.Dropout(0.2), flat)
+    yield case("dropout 0.5 forward+backward bfloat16", Dropout(0.5), nn.Dropout(0.5), flat, dtype=torch.bfloat16)
+    yield case("dropout 0.5 forward+backward float64", Dropout(0.5), nn.Dropout(0.5), flat, dtype=torch.float64)
+    yield case("dropout 0.5 forward+backward", Dropout(0.5), nn.Dropout(0.5), (64, 128))
+    yield case("dropout 0.5 forward+backward", Dropout(0.5), nn.Dropout(0.5), maps)
+    yield case("alpha dropout 0.5 forward+backward", AlphaDropout(0.5), nn.AlphaDropout(0.5), flat)
+    yield case("gaussian dropout 0.5 forward+backward", GaussianDropout(0.5), None, flat)
+    yield case("channel dropout 0.2 forward+backward", ChannelDropout(0.2), nn.Dropout2d(0.2), maps)
+    yield case("drop block 0.1, size 7 forward+backward", DropBlock(0.1, 7), None, maps)
+
+
+BLOCKS: dict[str, Callable[[], Iterator[Case]]] = {"dropout": dropout}
+
+
+def case(
+    name: str,
+    ours: nn.Module,
+    theirs: nn.Module | None,
+    shape: tuple[int, ...],
+    *,
+    backward: bool = True,
+    dtype: torch.dtype = torch.float32,
+) -> Case:
+    """A layer from input to output, and back with a gradient that is already there."""
+    x = torch.randn(shape, dtype=dtype).requires_grad_(backward)
+    gradient, target = torch.randn(shape, dtype=dtype), torch.empty(shape, dtype=dtype)
+
+    def step(layer: nn.Module) -> Step:
+        def run() -> Tensor:
+            y = layer(x)
+            return torch.autograd.grad(y, x, gradient)[0] if backward else y
+
+        return run
+
+    label = f"{name} {'x'.join(map(str, shape))}"
+    return Case(label, step(ours), None if theirs is None else step(theirs), lambda: target.copy_(gradient))
+
+
+def measure(one: Case, rounds: int) -> Row:
+    steps = {"ours": one.ours, "torch": one.torch, "copy": one.copy}
+    running = {name: step for name, step in steps.items() if step is not None}
+    for step in running.values():
+        turn(step)  # compiles, and touches the memory
+    seconds: dict[str, list[float]] = {name: [] for name in running}
+    for _ in range(rounds):
+        for name, step in running.items():
+            seconds[name].append(turn(step))
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    theirs = median.get("torch")
+    return Row(
+        one.name,
+        median["ours"],
+        (min(seconds["ours"]), max(seconds["ours"])),
+        median["ours"] / median["copy"],
+        theirs,
+        None if theirs is None else theirs / median["ours"],
+    )
+
+
+def turn(step: Step) -> float:
+    """The median time of one call, over as many calls as fit into a turn (3 at least)."""
+    times: list[float] = []
+    while sum(times) < TURN or len(times) < 3:
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def machine() -> dict[str, object]:
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
+    return {
+        "processor": model or platform.processor(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "malloc": {key: value for key, value in os.environ.items() if key.startswith("MALLOC_")},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--only", choices=sorted(BLOCKS), help="one block")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    rows: list[Row] = []
+    for block, cases in BLOCKS.items():
+        if arguments.only in (None, block):
+            for one in cases():
+                rows.append(measure(one, arguments.rounds))
+                print(text(rows[-1]), file=sys.stderr if arguments.json else sys.stdout, flush=True)
+    if arguments.json:
+        print(json.dumps({"machine": machine(), "rounds": arguments.rounds, "rows": [asdict(row) for row in rows]}))
+
+
+def text(row: Row) -> str:
+    beside = "" if row.times_torch is None else f"{row.times_torch:7.1f} times torch's speed"
+    return f"{row.name:60} {row.seconds * 1e3:8.3f} ms {row.copies:7.2f} copies {beside}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Operations on levels: colours, tables, neighbours and noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gapless.augment.image.algebra import (
+    BLUR_RADIUS,
+    LUMA,
+    Blur,
+    Color,
+    Floats,
+    Histogram,
+    Hue,
+    Jpeg,
+    Kernel,
+    Lut,
+    Noise,
+)
+from gapless.augment.image.declare import Declared
+from gapless.augment.image.geometry import factor
+
+COLOUR = Declared()
+
+_AUTOAUGMENT = "AutoAugment, Cubuk et al., arXiv 1805.09501, table 6"
+_ROBUST = "Hendrycks and Dietterich, arXiv 1903.12261, section 3"
+
+
+def _color(own: Floats, gray: Floats | float = 0.0, mean_gray: Floats | float = 0.0) -> Color:
+    """out = own * v + gray * luma(v) + mean_gray * luma(mean) for every channel."""
+    out = np.zeros((len(own), 3, 7))
+    for channel in range(3):
+        out[:, channel, channel] = own
+        for other in range(3):
+            out[:, channel, other] += gray * LUMA[other]
+            out[:, channel, 3 + other] = mean_gray * LUMA[other]
+    return Color(out)
+
+
+@COLOUR.op(1, "share", signed=True, source=_AUTOAUGMENT)
+def brightness(share: Floats) -> Color:
+    """Multiplies every level by 1 + share."""
+    return _color(1 + share)
+
+
+@COLOUR.op(1, "share", signed=True, source=_AUTOAUGMENT)
+def contrast(share: Floats) -> Color:
+    """Moves every level away from the picture's mean gray by this share, as Pillow does."""
+    return _color(1 + share, mean_gray=-share)
+
+
+@COLOUR.op(1, "share", signed=True, source=_AUTOAUGMENT + " (there called Color)")
+def saturation(share: Floats) -> Color:
+    """Moves every pixel away from its own gray by this share."""
+    return _color(1 + share, gray=-share)
+
+
+@COLOUR.op(1, "on", law="switch", source="SimCLR, Chen et al., arXiv 2002.05709, appendix A")
+def grayscale(on: Floats) -> Color:
+    """Takes the colour away: every channel becomes the pixel's gray."""
+    return _color(1 - on, gray=on)
+
+
+@COLOUR.op(1, "on", law="switch", source=_AUTOAUGMENT)
+def invert(on: Floats) -> Color:
+    """Makes the negative: every level becomes 1 - level."""
+    out = _color(1 - 2 * on)
+    out.data[:, :, 6] = on[:, None]
+    return out
+
+
+_ORDERS = np.array([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
+
+
+@COLOUR.op(1, "on", law="switch", draws=1, source="imgaug ChannelShuffle")
+def channel_shuffle(on: Floats, order: Floats) -> Color:
+    """Puts red, green and blue into one of their six orders, all equally likely."""
+    picked = _ORDERS[np.floor(order * len(_ORDERS)).astype(np.intp)]
+    shuffled = np.eye(3, 7)[picked]
+    return Color(np.where(on[:, None, None] > 0, shuffled, Color.identity))
+
+
+_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+
+
+@COLOUR.op(180, "deg", signed=True, source="Foley et al., Computer Graphics, 1990, section 13.3 (NTSC)")
+def hue_matrix(angle: Floats) -> Color:
+    """Turns colours about the gray axis of YIQ: near to `hue`, and one matrix with the other colour operations."""
+    c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    turn = np.zeros((len(angle), 3, 3))
+    turn[:, 0, 0] = 1
+    turn[:, 1, 1] = turn[:, 2, 2] = c
+    turn[:, 1, 2], turn[:, 2, 1] = -s, s
+    out = np.zeros((len(angle), 3, 7))
+    out[:, :, :3] = np.linalg.inv(_YIQ) @ turn @ _YIQ
+    return Color(np.where((angle == 0)[:, None, None], Color.identity, out))
+
+
+@COLOUR.op(180, "deg", signed=True, source="Smith, SIGGRAPH 1978 (HSV)")
+def hue(angle: Floats) -> Hue:
+    """Turns colours about the hue circle of HSV, as Pillow and torchvision do; saturation and value stay."""
+    return Hue(angle[:, None] / 360)
+
+
+_LEVELS = np.arange(256)
+
+
+def _lut(table: Floats) -> Lut:
+    """The same table (B, 256) for each channel, rounded and cut to the levels there are."""
+    return Lut(np.repeat(np.clip(np.rint(table), 0, 255).astype(np.uint8)[:, None], 3, axis=1))
+
+
+@COLOUR.op(2, "share", signed=True, source="Poynton, Digital Video and HD, 2003, chapter 23")
+def gamma(share: Floats) -> Lut:
+    """Raises levels to a power: brighter middle tones for a positive share, darker ones for a negative."""
+    return _lut(255 * (_LEVELS / 255) ** (1 / factor(share))[:, None])
+
+
+@COLOUR.op(7, "bits", law="whole", source=_AUTOAUGMENT)
+def posterize(bits: Floats) -> Lut:
+    """Sets this many of the lowest of a level's eight bits to zero."""
+    step = 2.0 ** bits[:, None]
+    return _lut(_LEVELS // step * step)
+
+
+@COLOUR.op(256, "level", source=_AUTOAUGMENT)
+def solarize(level: Floats) -> Lut:
+    """Inverts the levels from 256 - level upwards."""
+    return _lut(np.where(_LEVELS + level[:, None] < 256, _LEVELS, 255 - _LEVELS))
+
+
+@COLOUR.op(128, "level", source="RandAugment, Cubuk et al., arXiv 1909.13719, reference code")
+def solarize_add(level: Floats) -> Lut:
+    """Adds to the levels below 128."""
+    return _lut(np.where(_LEVELS < 128, _LEVELS + level[:, None], _LEVELS))
+
+
+@COLOUR.op(1, "on", law="switch", source=_AUTOAUGMENT)
+def autocontrast(on: Floats) -> Histogram:
+    """Stretches the levels of each channel so that the darkest is 0 and the brightest 1."""
+    return Histogram(on[:, None] * 1.0)
+
+
+@COLOUR.op(1, "on", law="switch", source=_AUTOAUGMENT)
+def equalize(on: Floats) -> Histogram:
+    """Makes the levels of each channel as equally frequent as Pillow does."""
+    return Histogram(on[:, None] * 2.0)
+
+
+_SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
+
+
+@COLOUR.op(1, "share", signed=True, source=_AUTOAUGMENT)
+def sharpness(share: Floats) -> Kernel:
+    """Moves every pixel away from a smoothed copy of the picture by this share, as Pillow does."""
+    share = share[:, None, None]
+    return Kernel((1 + share) * Kernel.identity - share * _SMOOTH)
+
+
+@COLOUR.op(5, "px", source="SimCLR, Chen et al., arXiv 2002.05709, appendix A")
+def blur(deviation: Floats) -> Blur:
+    """Blurs by a Gaussian of this standard deviation in pixels, cut off at three deviations."""
+    places = np.arange(BLUR_RADIUS + 1)
+    deviation = np.maximum(deviation, 1e-9)[:, None]
+    weights = np.where(places <= np.ceil(3 * deviation), np.exp(-0.5 * (places / deviation) ** 2), 0)
+    return Blur(weights / (2 * weights.sum(axis=1, keepdims=True) - weights[:, :1]))
+
+
+@COLOUR.op(95, "quality", source=_ROBUST)
+def jpeg(loss: Floats) -> Jpeg:
+    """Leaves what JPEG leaves of the picture at quality 100 - loss, colours at half the resolution."""
+    return Jpeg(np.where(loss > 0, np.clip(np.rint(100 - loss), 1, 100), 0)[:, None])
+
+
+def _key(u: Floats) -> Floats:
+    return np.floor(u * 2.0**32)
+
+
+@COLOUR.op(0.5, "share", draws=1, source=_ROBUST)
+def noise(deviation: Floats, key: Floats) -> Noise:
+    """Adds independent normal numbers of this standard deviation (1 is from black to white) to all levels."""
+    return Noise(np.stack([deviation, np.zeros_like(key), _key(key)], axis=1))
+
+
+@COLOUR.op(0.5, "share", draws=1, source=_ROBUST)
+def salt_pepper(share: Floats, key: Floats) -> Noise:
+    """Turns this share of the pixels black or white, half each."""
+    return Noise(np.stack([np.zeros_like(key), share, _key(key)], axis=1))

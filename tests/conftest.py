@@ -1,0 +1,18 @@
+"""What every test shares: one thread for torch, the flag for the long form of the truth tests, finished runs."""
+
+import pytest
+import torch
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--truth", action="store_true", help="run tests/truth in its long form (up to an hour)")
+
+
+def pytest_configure() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def long_form(pytestconfig: pytest.Config) -> bool:
+    """Whether the truth tests are to run in their long form."""
+    return bool(pytestconfig.getoption("--truth"))

@@ -1,0 +1,38 @@
+"""The examples run as they are written, in a short form, and stay short."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SHORT = {"own_loop.py": []}
+LONGEST = {"own_loop.py": 60}
+
+
+def test_every_example_is_run() -> None:
+    assert {p.name for p in EXAMPLES.glob("*.py")} == set(SHORT)
+
+
+@pytest.mark.parametrize("name", sorted(SHORT))
+def test_stays_short(name: str) -> None:
+    assert len((EXAMPLES / name).read_text().splitlines()) <= LONGEST.get(name, 150)
+
+
+def test_own_loop_applies_a_recipe_from_a_file(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('schema = 1\n[batchnorm]\ninsert = true\n[[augment.ops]]\nop = "rotate"\nstrength = 10.0\n')
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "own_loop.py", recipe, "12"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},  # tiny batches: more threads only wait for each other
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"^(\w+): ([\d.]+)% of the training pictures right, ([\d.]+)% of new ones$", done.stdout, re.M)
+    assert [name for name, _, _ in found] == ["plain", "recipe"]
+    assert float(found[1][2]) > 50, "the recipe's model has learnt the digits"
