@@ -1,13 +1,20 @@
 """What the building blocks of a training step cost, beside torch's own and beside one copy of their input.
 
-    python bench/layers.py [--json] [--threads 1] [--rounds 9] [--only dropout]
+    python bench/layers.py [--json] [--threads 1] [--rounds 9] [--only dropout] [--memory returned|kept]
 
 Every row is measured in turns (ours, torch's, one copy, ours, ...), so a disturbance meets all three; the figures are
-medians over the rounds. A copy goes into memory that is already there: `y.copy_(x)`. To add a block, write a function
-that yields its cases and name it in BLOCKS.
+medians over the rounds. A copy goes into memory that is already there: `y.copy_(x)`. With one thread the clock is the
+thread's own processor time, which other processes of the machine disturb least; with more it is the wall clock.
+
+Results are allocated anew in every step, by everyone. glibc gives memory that is freed at the end of the heap back to
+the system, and getting it again costs a page fault per 4 KiB: more than the layer itself. `--memory returned` leaves
+that as it is; `kept`, the default, tells malloc to keep what it has, so the layer is what is measured.
+
+To add a block, write a function that yields its cases and name it in BLOCKS.
 """
 
 import argparse
+import ctypes
 import json
 import os
 import platform
@@ -16,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +31,7 @@ from torch import Tensor, nn
 from gapless.dropout import AlphaDropout, ChannelDropout, DropBlock, Dropout, GaussianDropout
 
 Step = Callable[[], object]
+Clock = Callable[[], float]
 TURN = 0.05  # seconds that one of the three runs before the next has its turn
 
 
@@ -90,15 +99,15 @@ def case(
     return Case(label, step(ours), None if theirs is None else step(theirs), lambda: target.copy_(gradient))
 
 
-def measure(one: Case, rounds: int) -> Row:
+def measure(one: Case, rounds: int, clock: Clock) -> Row:
     steps = {"ours": one.ours, "torch": one.torch, "copy": one.copy}
     running = {name: step for name, step in steps.items() if step is not None}
     for step in running.values():
-        turn(step)  # compiles, and touches the memory
+        turn(step, clock)  # compiles, and touches the memory
     seconds: dict[str, list[float]] = {name: [] for name in running}
     for _ in range(rounds):
         for name, step in running.items():
-            seconds[name].append(turn(step))
+            seconds[name].append(turn(step, clock))
     median = {name: statistics.median(values) for name, values in seconds.items()}
     theirs = median.get("torch")
     return Row(
@@ -111,27 +120,41 @@ def measure(one: Case, rounds: int) -> Row:
     )
 
 
-def turn(step: Step) -> float:
+def turn(step: Step, clock: Clock) -> float:
     """The median time of one call, over as many calls as fit into a turn (3 at least)."""
     times: list[float] = []
     while sum(times) < TURN or len(times) < 3:
-        start = time.perf_counter()
+        start = clock()
         step()
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return statistics.median(times)
 
 
 def machine() -> dict[str, object]:
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
     return {
-        "processor": model or platform.processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "load": os.getloadavg(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "malloc": {key: value for key, value in os.environ.items() if key.startswith("MALLOC_")},
     }
+
+
+def processor() -> str:
+    listing = Path("/proc/cpuinfo")
+    if not listing.exists():
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in listing.read_text().splitlines() if "model name" in line]
+    return names[0] if names else platform.processor()
+
+
+def keep_memory() -> None:
+    """Tell glibc to serve large blocks from the heap and never to shrink it."""
+    mallopt = ctypes.CDLL(None).mallopt
+    trim_threshold, top_pad, mmap_max = -1, -2, -4  # names of the parameters in malloc.h
+    if not (mallopt(mmap_max, 0) and mallopt(trim_threshold, 2**31 - 1) and mallopt(top_pad, 2**28)):
+        raise SystemExit("this malloc cannot be told to keep its memory; use --memory returned")
 
 
 def main() -> None:
@@ -139,18 +162,23 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--memory", choices=["kept", "returned"], default="kept")
     parser.add_argument("--only", choices=sorted(BLOCKS), help="one block")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
+    if arguments.memory == "kept":
+        keep_memory()
+    clock = time.thread_time if arguments.threads == 1 else time.perf_counter
     rows: list[Row] = []
     for block, cases in BLOCKS.items():
         if arguments.only in (None, block):
             for one in cases():
-                rows.append(measure(one, arguments.rounds))
+                rows.append(measure(one, arguments.rounds, clock))
                 print(text(rows[-1]), file=sys.stderr if arguments.json else sys.stdout, flush=True)
     if arguments.json:
-        print(json.dumps({"machine": machine(), "rounds": arguments.rounds, "rows": [asdict(row) for row in rows]}))
+        facts = {"memory": arguments.memory, "clock": clock.__name__, "rounds": arguments.rounds}
+        print(json.dumps({"machine": machine(), **facts, "rows": [asdict(row) for row in rows]}))
 
 
 def text(row: Row) -> str:

@@ -79,7 +79,7 @@ def test_fashion_mnist_keeps_its_test_pictures_for_confirm(tmp_path: Path) -> No
 
 
 def test_fashion_mnist_where_debian_puts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert builtin._DEBIAN_FOLDER == Path("/usr/share/datasets/fashion-mnist")  # pyright: ignore[reportPrivateUsage]
+    assert str(builtin._DEBIAN_FOLDER) == "/usr/share/datasets/fashion-mnist"  # pyright: ignore[reportPrivateUsage]
     monkeypatch.setattr(builtin, "_DEBIAN_FOLDER", fashion_folder(tmp_path))
     assert len(load("fashion-mnist", SourceOptions()).develop) == 60
     monkeypatch.setattr(builtin, "_DEBIAN_FOLDER", tmp_path / "nowhere")
@@ -132,13 +132,13 @@ def test_the_idx_reader_is_strict(tmp_path: Path, content: bytes, message: str, 
 def test_a_gzip_file_cut_anywhere(tmp_path: Path, end: int) -> None:
     whole = gzip.compress(idx(np.random.default_rng(0).integers(0, 256, (4, 4, 4), dtype=np.uint8)))
     (tmp_path / "a.gz").write_bytes(whole[:end])
-    with pytest.raises(DataError, match="fetch it again|starts with"):
+    with pytest.raises(DataError, match=r"fetch it again|starts with"):
         read_idx(tmp_path / "a.gz", dimensions=3)
 
 
 def test_a_file_that_is_not_gzip(tmp_path: Path) -> None:
     (tmp_path / "a.gz").write_bytes(GOOD)
-    with pytest.raises(DataError, match="cannot be read .*; fetch it again"):
+    with pytest.raises(DataError, match=r"cannot be read .*; fetch it again"):
         read_idx(tmp_path / "a.gz", dimensions=3)
 
 

@@ -85,7 +85,7 @@ def test_a_pickle_under_the_name_of_an_array_is_never_unpickled(tmp_path: Path) 
             {"x": X, "y": np.arange(40)},
             "40 distinct integers in 40 rows are too many classes; store a quantity as floats",
         ),
-        ({"x": X[0, 0], "y": Y[:4]}, r"x must be images .* or a table \(N, F\), got uint8 \(4,\)"),
+        ({"x": X[:, 0, 0], "y": Y}, r"x must be images .* or a table \(N, F\), got uint8 \(40,\)"),
         ({"x": X[..., None, None], "y": Y}, r"x must be images"),
         ({"x": np.zeros((40, 5, 5, 2), np.uint8), "y": Y}, r"images must have 1, 3 or 4 channels, got shape"),
         ({"x": np.zeros((40, 1, 9), np.uint8), "y": Y}, r"images must be at least 2x2, got shape \(40, 1, 9\)"),

@@ -55,9 +55,9 @@ def test_a_class_may_make_the_task(here: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "function", "message"),
     [
-        ("def make():\n    return 7\n", "make", r"must return a gapless\.Task, got a int"),
+        ("def make():\n    return 7\n", "make", r"must return a gapless\.Task, got int"),
         ("def make():\n    pass\n", "make", r"must return a gapless\.Task, got None"),
-        ("make = 7\n", "make", r"must be a function that returns a gapless\.Task, got a int"),
+        ("make = 7\n", "make", r"must be a function that returns a gapless\.Task, got int"),
         (
             "def make(path):\n    pass\n",
             "make",

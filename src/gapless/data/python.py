@@ -78,7 +78,7 @@ def _raise_wrapped(source: str, error: BaseException) -> NoReturn:
 
 
 def _described(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
+    return "None" if value is None else type(value).__name__
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gapless.errors import UsageError
+from gapless.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ Share = Field(default=0.0, ge=0.0, lt=1.0)
 class Part(BaseModel):
     """One pillar's share of a recipe; every default is "off"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     @property
     def active(self) -> bool:
@@ -61,6 +61,10 @@ class Decay(Part):
     strength: float = Field(default=0.0, ge=0.0, le=10.0)
     on: Literal["weights", "everything"] = "weights"
 
+    @property
+    def active(self) -> bool:
+        return self.strength > 0
+
 
 class ImageOp(Part):
     """One operation on pictures: its name, its strength in its own unit, and the probability of applying it."""
@@ -87,7 +91,7 @@ class Augment(Part):
     noise: tables only: Gaussian noise on numeric columns, in standard deviations of the column.
     """
 
-    ops: tuple[ImageOp, ...] = ()
+    ops: tuple[ImageOp, ...] = Field(default=(), strict=False)  # lists are tuples here; their entries stay strict
     pick: int | None = Field(default=None, ge=1, le=10)
     fill: Literal["black", "edge", "reflect"] = "black"
     mixup: float = Field(default=0.0, ge=0.0, le=10.0)
@@ -121,10 +125,10 @@ class Recipe(Part):
     decay: Decay = Decay()
     augment_part: Augment = Field(default=Augment(), alias="augment")
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
     def part(self, pillar: str) -> Part:
-        """The part of one pillar, by the pillar's name."""
+        """The part of one pillar, by the pillar's name; UsageError if there is no such pillar."""
+        if pillar not in PILLARS:
+            raise UsageError(f"there is no pillar {pillar!r}.{did_you_mean(pillar, PILLARS)}")
         return self.augment_part if pillar == "augment" else getattr(self, pillar)
 
     @property
@@ -136,7 +140,10 @@ class Recipe(Part):
         return tuple(name for name in PILLARS if self.part(name).active)
 
     def replace(self, pillar: str, part: Part) -> Recipe:
-        """The same recipe with another part for one pillar."""
+        """The same recipe with another part for one pillar; UsageError if it is no part of that pillar."""
+        if type(part) is not type(self.part(pillar)):
+            wanted = type(self.part(pillar)).__name__
+            raise UsageError(f"the part for {pillar} must be a gapless.recipe.{wanted}, got {part!r}")
         field = "augment_part" if pillar == "augment" else pillar
         return self.model_copy(update={field: part})
 
@@ -175,14 +182,15 @@ class Recipe(Part):
 
     def to_dict(self) -> dict[str, Any]:
         """Only what differs from "off", as plain values."""
-        return {name: self.part(name).model_dump(exclude_defaults=True, mode="json") for name in self.pillars()}
+        parts = {name: self.part(name).model_dump(exclude_defaults=True, mode="json") for name in PILLARS}
+        return {name: values for name, values in parts.items() if values}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], where: str = "recipe") -> Recipe:
         """The recipe that `to_dict` came from.
 
         Raises:
-            UsageError: an unknown key or a value out of range; the message names it.
+            UsageError: an unknown key, a value of the wrong type or out of range; the message names it.
         """
         from gapless.recipe.toml import validated
 
@@ -214,7 +222,7 @@ class Recipe(Part):
         from pathlib import Path
 
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = Path(path).read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: cannot be read as a recipe: {error}") from error
         return cls.from_toml(text, str(path))

@@ -9,8 +9,16 @@ from gapless.recipe.recipe import Recipe
 
 @cache
 def presets(kind: str) -> dict[str, Recipe]:
-    """The presets for a kind of data (`image`, `table`) by name, in the order in which a search opens with them."""
-    folder = files("gapless.recipe") / "presets" / kind
+    """The presets for a kind of data (`image`, `table`) by name, in the order in which a search opens with them.
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    home = files("gapless.recipe") / "presets"
+    kinds = [f.name for f in home.iterdir() if f.is_dir()]
+    if kind not in kinds:
+        raise UsageError(f"there are no presets for {kind!r}.{did_you_mean(kind, kinds)}")
+    folder = home / kind
     found = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
     return {
         f.name.removesuffix(".toml").partition("-")[2]: Recipe.from_toml(f.read_text(encoding="utf-8"), f.name)

@@ -13,6 +13,7 @@ from gapless.errors import UsageError, did_you_mean
 from gapless.recipe.recipe import Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe
 
 SCHEMA = 1
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")  # TOML has no place for them
 _PARTS: dict[str, type[BaseModel]] = {
     "dropout": Dropout,
     "batchnorm": BatchNorm,
@@ -28,8 +29,10 @@ def loads(text: str, where: str) -> Recipe:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"{where}: not a recipe: its brackets are nested too deep") from error
     schema = values.pop("schema", None)
-    if schema != SCHEMA:
+    if type(schema) is not int or schema != SCHEMA:
         raise UsageError(
             f"{where}: schema must be {SCHEMA}, got {schema!r}; the first line must be `schema = {SCHEMA}`"
         )
@@ -42,7 +45,7 @@ def validated(values: dict[str, Any], where: str, text: str | None) -> Recipe:
         return Recipe.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        place = [p for p in first["loc"] if p != "augment_part"]
+        place = first["loc"]
         line = _line(text, place) if text is not None else None
         at = f"{where} line {line}" if line else where
         raise UsageError(f"{at}: {_sentence(place, first)}") from error
@@ -58,34 +61,45 @@ def _sentence(place: Sequence[int | str], error: Any) -> str:
         return f"{name}: {error['ctx']['error']}"
     if error["type"] == "missing":
         return f"{name} is missing"
-    said = re.sub("^Input should", "should", error["msg"])
-    return f"{name} {said}, got {error['input']!r}"
+    wanted = {"model_type": "should be a table", "tuple_type": "should be a list of tables"}.get(error["type"])
+    said = wanted or re.sub("^Input should", "should", error["msg"])
+    return f"{name or 'a recipe'} {said}, got {error['input']!r}"
+
+
+_KEY = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
+_KEYS = rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*"
+_HEADER, _ENTRY = re.compile(rf"\s*(\[\[?){_KEYS}\]"), re.compile(rf"{_KEYS}=")
 
 
 def _line(text: str, place: Sequence[int | str]) -> int | None:
-    """The line (from 1) where the value at `place` stands: its key in its table, or else the table's header."""
+    """The line (from 1) where the value at `place` stands, or else the innermost table or value that holds it."""
     names = [p for p in place if isinstance(p, str)]
     number = next((p for p in place if isinstance(p, int)), 0)
-    parent, whole = ".".join(names[:-1]), ".".join(names)
-    table, header = "", None
+    table: list[str] = []
     seen: dict[str, int] = {}
-    for n, line in enumerate(text.splitlines(), 1):
-        head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
-        if head:
-            table = head[1]
-            seen[table] = seen.get(table, -1) + 1
-        if seen.get(table, 0) != number or table not in (parent, whole):
+    turn: int | None = None  # the number of this [[table]] among those of its name; None outside of them
+    found, depth = None, 0
+    for n, line in enumerate(text.split("\n"), 1):
+        if head := _HEADER.match(line):
+            path = table = _names(head[2])
+            turn = seen.get(head[2], -1) + 1 if head[1] == "[[" else None
+            seen[head[2]] = turn or 0
+        elif entry := _ENTRY.match(line):
+            path = table + _names(entry[1])
+        else:
             continue
-        if table == parent and names and re.match(rf"\s*[\"']?{re.escape(names[-1])}\b", line):
-            return n
-        if head and (table == whole or header is None):
-            header = n
-    return header
+        if turn in (None, number) and len(path) > depth and path == names[: len(path)]:
+            found, depth = n, len(path)
+    return found
+
+
+def _names(keys: str) -> list[str]:
+    return [key.strip("\"'") for key in re.findall(_KEY, keys)]
 
 
 def dumps(recipe: Recipe, comment: str = "") -> str:
     """The recipe as TOML, only what is switched on; every line of `comment` stands above it behind a #."""
-    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    lines = [f"# {_CONTROL.sub(' ', line)}".rstrip() for line in comment.splitlines()]
     lines.append(f"schema = {SCHEMA}")
     values = recipe.to_dict()
     for part, entries in values.items():

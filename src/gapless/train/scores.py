@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -52,7 +52,7 @@ def jpeg(element: Jpeg, x: Tensor) -> Tensor:
         return _quantized(x, luma, 8).clamp_(0, 255).div_(255)
     height, width = x.shape[2:]
     to_ycc, to_rgb = numbers(TO_YCC, x), numbers(TO_RGB, x)
-    ycc = torch.einsum("ij,njhw->nihw", to_ycc, x)
+    ycc = torch.einsum("ij,njhw->nihw", to_ycc, x).mul_(255).round_().div_(255)
     light = _quantized(ycc[:, :1], luma, 8)
     ycc = _padded(ycc[:, 1:] + 128 / 255, 16)
     small = F.avg_pool2d(ycc, 2)[:, :, : math.ceil(height / 2), : math.ceil(width / 2)]

@@ -1,0 +1,37 @@
+"""Recipes for property tests: anything that the checks of a recipe let through."""
+
+from hypothesis import strategies as st
+
+from gapless.augment.image import OPS
+from gapless.recipe import Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe
+
+shares = st.just(0.0) | st.floats(0, 1, exclude_max=True)
+tens = st.just(0.0) | st.floats(0, 10)
+
+
+@st.composite
+def image_ops(draw: st.DrawFn) -> ImageOp:
+    """Any op of the engine with a strength it accepts."""
+    op = OPS[draw(st.sampled_from(sorted(OPS)))]
+    if op.law == "uniform":
+        strength = draw(st.floats(op.weak, op.strong))
+    else:
+        strength = float(draw(st.integers(int(op.weak), int(op.strong))))
+    return ImageOp(op=op.name, strength=strength, p=draw(st.just(1.0) | st.floats(0, 1, exclude_min=True)))
+
+
+dropouts = st.builds(Dropout, hidden=shares, channel=shares, input=shares)
+decays = st.builds(Decay, strength=tens, on=st.sampled_from(["weights", "everything"]))
+augments = st.builds(
+    Augment,
+    ops=st.lists(image_ops(), max_size=4).map(tuple),
+    pick=st.none() | st.integers(1, 10),
+    fill=st.sampled_from(["black", "edge", "reflect"]),
+    mixup=tens,
+    cutmix=tens,
+    label_smoothing=shares,
+    noise=tens,
+)
+recipes = st.builds(
+    Recipe, dropout=dropouts, batchnorm=st.builds(BatchNorm, insert=st.booleans()), decay=decays, augment=augments
+)
