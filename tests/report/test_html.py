@@ -297,28 +297,28 @@ def test_a_thousand_usual_trials_are_all_there():
 # ── odd contents ──
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        replace(digits(), trials=(), curves=(), samples=None),
-        with_result(digits(), pillars=()),
-        with_result(digits(), pillars=tuple(Pillar(n, None) for n in ("dropout", "batchnorm", "decay", "augment"))),
-        replace(digits(), samples=samples(channels=3)),
-        replace(digits(), samples=samples(channels=4)),
-        replace(digits(), samples=samples(n=0)),
-        replace(digits(), trials=tuple(trial(n, status="failed", score=None, reason="boom") for n in range(3))),
-        replace(digits(), trials=(trial(0),)),
-        replace(digits(), curves=curves(epochs=1)),
-        with_result(digits(), trials=TrialCounts(0, 0, 0)),
-        with_task(digits(), notes=(), skipped=(), class_names=(), classes=0),
-        with_task(digits(), class_names=("Größe", "大きさ", "🐈‍⬛", "עברית", "a\u0301"), classes=5),
-    ],
-    ids=str,
-)
-def test_odd_contents_make_whole_pages(content: Content):
-    page = parse(render(content))
+ODD = {
+    "nothing but a verdict": replace(digits(), trials=(), curves=(), samples=None),
+    "no pillars": with_result(digits(), pillars=()),
+    "no pillar measured": with_result(digits(), pillars=(Pillar("dropout", None), Pillar("augment", None))),
+    "colour": replace(digits(), samples=samples(channels=3)),
+    "transparency": replace(digits(), samples=samples(channels=4)),
+    "no pictures": replace(digits(), samples=samples(n=0)),
+    "all failed": replace(
+        digits(), trials=tuple(trial(n, status="failed", score=None, reason="boom") for n in range(3))
+    ),
+    "one trial": replace(digits(), trials=(trial(0),)),
+    "one epoch": replace(digits(), curves=curves(epochs=1)),
+    "no counts": with_result(digits(), trials=TrialCounts(0, 0, 0)),
+    "nothing known of the data": with_task(digits(), notes=(), skipped=(), class_names=(), classes=0),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_contents_make_whole_pages(name: str):
+    page = parse(render(ODD[name]))
     assert page.one("h1").words == "Improved by +8.1 points"
-    assert "None" not in page.one("body").one("main").words.replace("None of", "")
+    assert "None" not in page.one("main").words
 
 
 def test_no_pictures_no_section():
@@ -327,9 +327,9 @@ def test_no_pictures_no_section():
 
 
 def test_unicode_names_are_shown_whole():
-    names = ("Größe", "大きさ", "🐈‍⬛", "עברית")
-    page = parse(render(with_task(digits(), class_names=names, classes=4)))
-    assert [b.text for b in page.one("section", id="data").all("bdi")][-4:] == list(names)
+    names = ("Größe", "大きさ", "🐈‍⬛", "עברית", "a\u0301")
+    page = parse(render(with_task(digits(), class_names=names, classes=5)))
+    assert [b.text for b in page.one("section", id="data").all("bdi")][-5:] == list(names)
 
 
 def test_numbers_that_are_not_numbers_do_not_break_the_page():

@@ -1,6 +1,7 @@
 """The terminal's words: five lines, each one line, harmless whatever the names are."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from report_contents import PYTHON, digits, no_gain, plain_won, regression, with_result, with_task, worse
@@ -50,6 +51,7 @@ def test_five_lines(make):
 
 def hostile() -> Content:
     content = with_task(digits(), name="\x1b[2J[bold red]x[/]\n\u202eevil " + "y" * 5000)
+    content = replace(content, trials=tuple(replace(t, summary="[b]sum\x1b[0m\nmary[/b]") for t in content.trials))
     content = with_result(content, model=ModelFacts("[link=x]m\x07", 1), pillars=(Pillar("[red]\x1b]8;;", None),))
     return content
 
@@ -59,6 +61,7 @@ def test_names_cannot_steer_the_terminal():
     assert len(lines) == 5
     assert not any(c < " " or c in "\x7f\u202e" for line in lines for c in line)
     assert "\\x1b[2J[bold red]x[/] \\u202eevil" in lines[0]
+    assert lines[4] == "Recipe: [b]sum\\x1b[0m mary[/b]."
     assert all(len(line) < 500 for line in lines)
 
 

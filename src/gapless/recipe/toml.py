@@ -44,7 +44,7 @@ def validated(values: dict[str, Any], where: str, text: str | None) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda e: e["type"] == "missing")  # a misspelled key is missing, too
         place = first["loc"]
         line = _line(text, place) if text is not None else None
         at = f"{where} line {line}" if line else where

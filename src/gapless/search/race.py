@@ -1,9 +1,9 @@
 """What to train next: the presets with their learning rates, then challengers that race the best one so far.
 
 A challenger is trained on one split after the other, and is out as soon as its mean over the splits it has finished
-falls behind the champion's on the same splits (aggressive racing: Hutter et al., ParamILS, JAIR 2009, section 4, and
-SMAC, LION 2011), by more than chance explains. A challenger that stays ahead on all splits is the new champion. Since everything is derived from the
-book, a run that was killed goes on as if it had not been.
+falls behind the champion's on the same splits by more than chance explains (aggressive racing: Hutter et al., ParamILS,
+JAIR 2009, section 4, and SMAC, LION 2011). A challenger that stays ahead on all splits is the new champion. Since
+everything is derived from the book, a run that was killed goes on as if it had not been.
 """
 
 from __future__ import annotations

@@ -1,0 +1,170 @@
+"""Loads and stores that tell LLVM what cannot overlap, so that it turns the pixel loops into vector code.
+
+numba compiles array access so that any store may change any load; a loop that gathers from one array and stores to
+another then stays scalar, about eight times slower. Loads and stores that carry different type tags (LLVM's TBAA) are
+known not to overlap. The tags here: bytes of the source picture, packed words, planes of levels, small tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+_I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
+
+
+def _tag(module: Any, name: str) -> Any:
+    root = module.add_metadata(["gapless pixels"])
+    zero = ir.Constant(_I64, 0)
+    leaf = module.add_metadata([name, root, zero])
+    return module.add_metadata([leaf, leaf, zero])
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, *offsets: Any) -> Any:
+    """The place of an element of a contiguous array, without numba's check for negative indexes."""
+    pointer = context.make_array(array_type)(context, builder, array).data
+    for offset in offsets:
+        pointer = builder.gep(pointer, [offset])
+    return pointer
+
+
+@intrinsic
+def byte(typing: Any, address: Any, index: Any) -> Any:
+    """The byte of a source picture at a memory address, as a 32-bit number."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.gep(builder.inttoptr(args[0], _I8.as_pointer()), [args[1]])
+        load = builder.load(pointer)
+        load.set_metadata("tbaa", _tag(builder.module, "source"))
+        return builder.zext(load, _I32)
+
+    return types.uint32(types.int64, types.int64), code
+
+
+@intrinsic
+def word(typing: Any, packed: Any, index: Any) -> Any:
+    """packed[index], one 32-bit word."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        load = builder.load(_pointer(context, builder, signature.args[0], args[0], args[1]))
+        load.set_metadata("tbaa", _tag(builder.module, "packed"))
+        return load
+
+    return types.uint32(packed, types.int64), code
+
+
+@intrinsic
+def word_at(typing: Any, packed: Any, place: Any, offset: Any) -> Any:
+    """packed[place + offset], the place being a whole number in float32, as a gather."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index = builder.sext(builder.fptosi(args[1], _I32), _I64)
+        load = builder.load(_pointer(context, builder, signature.args[0], args[0], args[2], index))
+        load.set_metadata("tbaa", _tag(builder.module, "packed"))
+        return load
+
+    return types.uint32(packed, types.float32, types.int64), code
+
+
+@intrinsic
+def put_word(typing: Any, packed: Any, index: Any, value: Any) -> Any:
+    """packed[index] = value."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        store = builder.store(args[2], _pointer(context, builder, signature.args[0], args[0], args[1]))
+        store.set_metadata("tbaa", _tag(builder.module, "packed"))
+        return context.get_dummy_value()
+
+    return types.void(packed, types.int64, types.uint32), code
+
+
+def _float_access(tag: str) -> tuple[Any, Any]:
+    @intrinsic
+    def get(typing: Any, array: Any, index: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            load = builder.load(_pointer(context, builder, signature.args[0], args[0], args[1]))
+            load.set_metadata("tbaa", _tag(builder.module, tag))
+            return load
+
+        return types.float32(array, types.int64), code
+
+    @intrinsic
+    def put(typing: Any, array: Any, index: Any, value: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            store = builder.store(args[2], _pointer(context, builder, signature.args[0], args[0], args[1]))
+            store.set_metadata("tbaa", _tag(builder.module, tag))
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64, types.float32), code
+
+    return get, put
+
+
+level, put_level = _float_access("plane")
+entry, put_entry = _float_access("table")
+
+
+@intrinsic
+def entry_at(typing: Any, table: Any, place: Any) -> Any:
+    """table[place], the place being a whole number in float32, as a gather."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index = builder.sext(builder.fptosi(args[1], _I32), _I64)
+        load = builder.load(_pointer(context, builder, signature.args[0], args[0], index))
+        load.set_metadata("tbaa", _tag(builder.module, "table"))
+        return load
+
+    return types.float32(table, types.float32), code
+
+
+def _channel(shift: int) -> Any:
+    @intrinsic
+    def get(typing: Any, packed: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            value = builder.lshr(args[0], ir.Constant(_I32, shift)) if shift else args[0]
+            return builder.sitofp(builder.and_(value, ir.Constant(_I32, 255)), _F32)
+
+        return types.float32(types.uint32), code
+
+    return get
+
+
+first, second, third, fourth = (_channel(shift) for shift in (0, 8, 16, 24))
+
+
+@intrinsic
+def pack4(typing: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """One word from four numbers below 256, the first in the lowest byte."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = args[0]
+        for place, value in enumerate(args[1:], start=1):
+            word = builder.or_(word, builder.shl(value, ir.Constant(_I32, 8 * place)))
+        return word
+
+    return types.uint32(types.uint32, types.uint32, types.uint32, types.uint32), code
+
+
+@intrinsic
+def whole(typing: Any, value: Any) -> Any:
+    """A float32 from 0 to 255 as the nearest whole number, half to even."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        rint = builder.module.declare_intrinsic("llvm.rint", [_F32])
+        return builder.fptosi(builder.call(rint, args), _I32)
+
+    return types.uint32(types.float32), code
+
+
+@intrinsic
+def wide_vectors(typing: Any) -> Any:
+    """Lets LLVM use 512-bit vectors in the calling function, which it avoids by itself on some processors."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), code
