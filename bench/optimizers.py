@@ -1,4 +1,4 @@
-"""What weight decay costs in an optimizer step: groups, hooks, penalties and projections beside one copy of the weights.
+"""What weight decay costs in an optimizer step: groups, hooks, penalties, projections beside a copy of the weights.
 
     python bench/optimizers.py [--json] [--threads 1] [--rounds 9] [--only step]
 
@@ -38,7 +38,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Row:
-    """Medians in seconds; `copies` counts copies of all weights, `times_plain` is ours over the same work without us."""
+    """Medians in seconds; `copies` counts copies of all weights, `times_plain` is ours over the work without us."""
 
     name: str
     seconds: float

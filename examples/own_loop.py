@@ -1,6 +1,6 @@
 """A recipe in a plain training loop of your own: attach, optimizer, augment.
 
-    python examples/own_loop.py [recipe.toml] [epochs]
+python examples/own_loop.py [recipe.toml] [epochs]
 """
 
 import sys

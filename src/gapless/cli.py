@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from typer.exceptions import TyperException
 
 from gapless import __version__
 from gapless.errors import GaplessError, UsageError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 BEGUN = time.monotonic()
 INTERRUPTED = 130
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -40,17 +41,15 @@ def run(arguments: list[str]) -> int:
     """Runs the command and returns its exit code; errors meant for the user are printed without a traceback."""
     as_json = "--json" in arguments
     try:
-        code = app(arguments, prog_name="gapless", standalone_mode=False, obj=arguments)
+        code = app(arguments or ["--help"], prog_name="gapless", standalone_mode=False, obj=arguments)
     except GaplessError as error:
         return _failed(str(error), error.exit_code, as_json)
     except typer.Exit as stop:
         return stop.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except Exception as error:
-        if type(error).__module__.startswith(("click", "typer")):
-            return _failed(str(getattr(error, "message", "") or error), 2, as_json)
-        raise
+    except TyperException as error:  # what the parser says of the command line
+        return _failed(cast(Any, error).format_message(), 2, as_json)
     return int(code or 0)
 
 

@@ -248,6 +248,27 @@ def test_modes_gradients_and_types_of_the_copy() -> None:
     assert all(p.grad is not None for p in model.parameters())
 
 
+def test_keep_is_not_for_inserted_ones() -> None:
+    model = Net()
+    insert(model)
+    train(model, images())
+    with pytest.raises(ValueError, match="keep names the model's own batch norms"):
+        fold(model, keep=["conv1.batchnorm"])
+
+
+def test_a_weight_used_beside_the_layer_is_found_by_an_example() -> None:
+    class Tied(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            h = torch.relu(self.fc(x.flatten(1)[:, :54]))
+            return self.head(h) + (h @ self.fc.weight)[:, :3]
+
+    model = Tied()
+    insert(model, skip=["conv*"])
+    train(model, images())
+    with pytest.raises(ValueError, match="used elsewhere too"):
+        fold(model, example=images())
+
+
 def test_nothing_to_fold() -> None:
     with pytest.raises(ValueError, match="nothing to fold: the model has no batch norm"):
         fold(nn.Sequential(nn.Linear(2, 2)))

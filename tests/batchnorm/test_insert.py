@@ -357,3 +357,25 @@ def test_autocast_bfloat16_and_channels_last() -> None:
     assert seen[0].is_contiguous(memory_format=torch.channels_last)
     assert model.conv1.get_submodule("batchnorm").running_mean.dtype == torch.float32
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+def test_a_transformer_normalises_already() -> None:
+    model = nn.Transformer(8, 2, 1, 1, 16, batch_first=True)
+    assert "the model already normalises, with LayerNorm here" in str(insert(model))
+
+
+def test_distributed_data_parallel_comes_afterwards() -> None:
+    distributed = torch.distributed
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    try:
+        model = Net()
+        wrapped = nn.parallel.DistributedDataParallel(model)
+        with pytest.raises(ValueError, match="the model has already gone through DistributedDataParallel"):
+            insert(wrapped)
+        insert(model)
+        after = nn.parallel.DistributedDataParallel(model)
+        after(images()).sum().backward()
+        assert all(p.grad is not None for p in model.parameters())
+        assert int(model.conv1.get_submodule("batchnorm").num_batches_tracked) == 1
+    finally:
+        distributed.destroy_process_group()

@@ -5,6 +5,7 @@ import torch
 from torch import nn, optim
 
 from gapless import decay
+from gapless.decay.cautious import decay_where_agreed
 
 TABLE = [  # sign of the update u, sign of the weight w, does it decay
     (1, 1, True),
@@ -22,8 +23,22 @@ TABLE = [  # sign of the update u, sign of the weight w, does it decay
 @pytest.mark.parametrize(("u", "w", "decays"), TABLE)
 @pytest.mark.parametrize("size", [1.0, 1e-30])
 def test_the_mask_table(u: int, w: int, decays: bool, size: float) -> None:
-    """Also for values whose product is 0 in float32."""
-    assert decay.agrees(torch.tensor([u * size]), torch.tensor([w * size])).item() is decays
+    """Also for values whose product is 0 in float32, on the path in chunks and on the path of whole tensors."""
+    before = torch.full((2, 3, 4, 5), w * size)
+    for memory in (torch.contiguous_format, torch.channels_last):
+        after = (before - u * size / 8).contiguous(memory_format=memory)
+        expected = after - 0.25 * decays * before
+        decay_where_agreed([after], [before.contiguous(memory_format=memory)], 0.25)
+        assert torch.equal(after, expected)
+
+
+def test_more_values_than_one_chunk() -> None:
+    generator = torch.Generator().manual_seed(0)
+    before, step = torch.randn(2, 3, 50_001, generator=generator)
+    after = before - 0.1 * step
+    expected = after - 0.25 * ((before - after) * before >= 0) * before
+    decay_where_agreed([after], [before], 0.25)
+    torch.testing.assert_close(after, expected)
 
 
 @pytest.mark.parametrize(("u", "w", "decays"), TABLE)

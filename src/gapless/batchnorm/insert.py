@@ -31,8 +31,6 @@ _NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _SEALED: dict[type[nn.Module], str] = {
     nn.MultiheadAttention: "MultiheadAttention uses the weights of this layer without calling it",
     nn.TransformerEncoderLayer: "TransformerEncoderLayer may use the weights of this layer without calling it",
-    nn.TransformerDecoderLayer: "TransformerDecoderLayer keeps its own order of layers",
-    nn.RNNBase: "a recurrent layer uses the weights of this layer without calling it",
     nn.AdaptiveLogSoftmaxWithLoss: "it belongs to the head",
 }
 
@@ -96,8 +94,9 @@ def insert(model: nn.Module, *, momentum: float = 0.1, skip: Sequence[str] = ())
     wrap in DDP and build the optimizer afterwards. `fold` merges what was learned into the weights.
 
     Left alone, with the reason in the account: the head (the last weight layer in the order of registration), layers
-    inside MultiheadAttention, recurrent and transformer layers, layers with parametrized weights (weight_norm,
-    pruning), complex ones, those that `skip` names, and the whole model when it already normalises anywhere.
+    inside MultiheadAttention and TransformerEncoderLayer, layers with parametrized weights (weight_norm, pruning),
+    complex ones, those that `skip` names, and the whole model when it already normalises anywhere. Recurrent layers
+    have no convolution or linear layer inside.
     Inserting twice is inserting once; the second call sets the momentum.
 
     Args:

@@ -4,7 +4,6 @@ optimizer = torch.optim.AdamW(gapless.decay.groups(model, 0.05), lr=1e-3)
 print(gapless.decay.account(model, 0.05))
 """
 
-from gapless.decay.cautious import agrees
 from gapless.decay.constraint import Constraint, MaxNorm, SoftThreshold, constrain
 from gapless.decay.coupling import COUPLINGS, Coupling, convert, timescale, weight_decay_for
 from gapless.decay.decoupled import Decoupled, decouple
@@ -53,7 +52,6 @@ __all__ = [
     "Spectral",
     "Use",
     "account",
-    "agrees",
     "constrain",
     "convert",
     "decouple",

@@ -56,8 +56,7 @@ class SoftThreshold:
             raise ValueError(f"strength must be a finite number >= 0, got {self.strength!r}")
 
     def apply(self, leaf: Leaf, lr: float | Tensor, factor: float) -> None:
-        w = leaf.tensor
-        w.copy_(w.sign() * (w.abs() - lr * self.strength * factor).clamp_(min=0))
+        leaf.tensor.copy_(nn.functional.softshrink(leaf.tensor, float(lr) * self.strength * factor))
 
 
 class Constraint:

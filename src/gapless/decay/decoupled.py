@@ -30,7 +30,8 @@ class Decoupled:
         self._peaks: list[float] = []
         self._off = _Off(0.0)
         self._held: list[float] = []
-        self._before: list[tuple[Tensor, Tensor]] = []
+        self._before: dict[Tensor, Tensor] = {}  # the weights before this step, in memory that is kept
+        self._taken: set[Tensor] = set()
         self._see_groups()
         self._handles = (
             optimizer.register_step_pre_hook(self._start),
@@ -42,6 +43,7 @@ class Decoupled:
         for handle in self._handles:
             handle.remove()
         self._give_back()
+        self._before.clear()
 
     def _see_groups(self) -> None:
         for group in self.optimizer.param_groups[len(self._peaks) :]:
@@ -81,16 +83,18 @@ class Decoupled:
     @torch.no_grad()
     def _remember(self, every: bool) -> None:
         for group, strength in zip(self.optimizer.param_groups, self._held, strict=True):
-            if strength != 0:
-                self._before += [(p, p.clone()) for p in group["params"] if every or p.grad is not None]
+            for p in group["params"] if strength != 0 else ():
+                if every or p.grad is not None:
+                    self._before[p] = torch.empty_like(p) if p not in self._before else self._before[p]
+                    self._before[p].copy_(p)
+                    self._taken.add(p)
 
     @torch.no_grad()
     def _finish(self, optimizer: Optimizer, args: Args, kwargs: Kwargs) -> None:
         if self.cautious:
-            before = {id(p): old for p, old in self._before}
             for group, rate in self._rates():
-                moved = [p for p in group["params"] if p.grad is not None and id(p) in before]
-                decay_where_agreed(moved, [before[id(p)] for p in moved], rate)
+                moved = [p for p in group["params"] if p.grad is not None and p in self._taken]
+                decay_where_agreed(moved, [self._before[p] for p in moved], rate)
         self._give_back()
 
     def _rates(self) -> list[tuple[Group, float | Tensor]]:
@@ -108,7 +112,7 @@ class Decoupled:
             if group["weight_decay"] is self._off:  # a schedule may have written the next value already: that stands
                 group["weight_decay"] = strength
         self._held.clear()
-        self._before.clear()
+        self._taken.clear()
 
 
 def decouple(

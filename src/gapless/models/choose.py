@@ -42,18 +42,23 @@ def choose(
         kind, shape, outputs, categories: of the task (see `gapless.Task`).
 
     Raises:
-        UsageError: an unknown name, or a model that does not take this kind of data.
+        UsageError: an unknown name, a model that does not take this kind of data, or options that it does not take.
         DataError: a `module:function` that cannot be imported.
     """
-    word = word or {"image": "cnn", "table": "mlp"}[kind]
+    word, options = word or {"image": "cnn", "table": "mlp"}[kind], options or ModelOptions()
     if ":" in word:
+        if options != ModelOptions():
+            raise UsageError(f"--width and --depth are for built-in models and mean nothing to {word}; leave them out")
         return word, import_function(word)
     if word not in BUILTIN:
         raise UsageError(f"--model: there is no built-in model {word!r}.{did_you_mean(word, BUILTIN)}")
     if kind not in BUILTIN[word]:
         able = [name for name, kinds in BUILTIN.items() if kind in kinds]
         raise UsageError(f"--model: {word} takes pictures, this is a {kind}; choose one of: {', '.join(able)}")
-    return word, _builtin(word, shape, outputs, categories, options or ModelOptions())
+    for name, value in (("--width", options.width), ("--depth", options.depth)):
+        if value is not None and value < 1:
+            raise UsageError(f"{name} must be at least 1, got {value}")
+    return word, _builtin(word, shape, outputs, categories, options)
 
 
 def _builtin(
@@ -83,7 +88,7 @@ def import_function(word: str) -> Callable[[], Any]:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # the user's module may raise anything, and end the process on a whim
         raise DataError(f"{word}: importing {module_name} failed: {type(error).__name__}: {error}") from error
     function = getattr(module, function_name, None)
     if not callable(function):

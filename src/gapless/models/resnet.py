@@ -17,7 +17,8 @@ class Block(nn.Module):
         self.first = nn.Conv2d(wide_in, wide, 3, stride, padding=1)
         self.second = nn.Conv2d(wide, wide, 3, padding=1)
         self.short = nn.Conv2d(wide_in, wide, 1, stride) if stride > 1 or wide_in != wide else nn.Identity()
-        nn.init.zeros_(self.second.weight)
+        for parameter in self.second.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.short(x) + self.second(torch.relu(self.first(x))))

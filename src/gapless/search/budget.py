@@ -61,14 +61,14 @@ def affordable_epochs(wanted: int, epoch_seconds: float, clock: Clock, workers: 
         fixed: the user chose the epochs: they stay, if only there is room for `FEWEST` trainings.
 
     Raises:
-        BudgetError: the shortest training that makes sense (a quarter of the wanted epochs, or the fixed ones) does not
+        BudgetError: the shortest training that makes sense (an eighth of the wanted epochs, or the fixed ones) does not
             fit `FEWEST` times; says the smallest budget that would do.
     """
     if clock.budget is None:
         return wanted
     room = max(0.0, clock.left - CLOSING) * workers
     epochs = wanted if fixed else min(wanted, int(room / (TRAININGS * epoch_seconds)))
-    shortest = wanted if fixed else max(2, wanted // 4)
+    shortest = wanted if fixed else max(2, wanted // 8)
     if epochs <= shortest and FEWEST * shortest * epoch_seconds > room:
         smallest = (clock.spent + CLOSING + 1.1 * FEWEST * shortest * epoch_seconds / workers) / 60
         raise BudgetError(

@@ -45,6 +45,18 @@ def byte(typing: Any, address: Any, index: Any) -> Any:
 
 
 @intrinsic
+def pixel(typing: Any, address: Any, index: Any) -> Any:
+    """The four bytes of a source picture from a memory address on, as one word, the first lowest."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        load = builder.load(builder.inttoptr(builder.add(args[0], args[1]), _I32.as_pointer()), align=1)
+        load.set_metadata("tbaa", _tag(builder.module, "source"))
+        return load
+
+    return types.uint32(types.int64, types.int64), code
+
+
+@intrinsic
 def word(typing: Any, packed: Any, index: Any) -> Any:
     """packed[index], one 32-bit word."""
 
@@ -120,32 +132,26 @@ def entry_at(typing: Any, table: Any, place: Any) -> Any:
     return types.float32(table, types.float32), code
 
 
-def _channel(shift: int) -> Any:
-    @intrinsic
-    def get(typing: Any, packed: Any) -> Any:
-        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            value = builder.lshr(args[0], ir.Constant(_I32, shift)) if shift else args[0]
-            return builder.sitofp(builder.and_(value, ir.Constant(_I32, 255)), _F32)
+@intrinsic
+def join(typing: Any, low: Any, high: Any, shift: Any) -> Any:
+    """low | high << shift, in 32 bits, which numba's own operators would widen to 64."""
 
-        return types.float32(types.uint32), code
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        amount = builder.trunc(args[2], _I32)
+        return builder.or_(args[0], builder.shl(args[1], amount))
 
-    return get
-
-
-first, second, third, fourth = (_channel(shift) for shift in (0, 8, 16, 24))
+    return types.uint32(types.uint32, types.uint32, types.int64), code
 
 
 @intrinsic
-def pack4(typing: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
-    """One word from four numbers below 256, the first in the lowest byte."""
+def bits(typing: Any, packed: Any, shift: Any, mask: Any) -> Any:
+    """(packed >> shift) & mask, as float32."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        word = args[0]
-        for place, value in enumerate(args[1:], start=1):
-            word = builder.or_(word, builder.shl(value, ir.Constant(_I32, 8 * place)))
-        return word
+        value = builder.lshr(args[0], builder.trunc(args[1], _I32))
+        return builder.sitofp(builder.and_(value, builder.trunc(args[2], _I32)), _F32)
 
-    return types.uint32(types.uint32, types.uint32, types.uint32, types.uint32), code
+    return types.float32(types.uint32, types.int64, types.int64), code
 
 
 @intrinsic

@@ -1,0 +1,232 @@
+"""Compiled code that moves pixels: packing a picture into words, and reading words from other places.
+
+A packed picture has one 32-bit word for each pixel and a border of one pixel all around, which holds the fill, or the
+nearest pixel where the fill is edge or reflect. Reading between the four nearest words is then all that a warp does;
+places farther outside are moved onto the border. Levels run from 0 to 255.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from gapless.augment.image.cpu_memory import (
+    bits,
+    byte,
+    entry,
+    join,
+    level,
+    pixel,
+    put_entry,
+    put_level,
+    put_word,
+    whole,
+    wide_vectors,
+    word,
+    word_at,
+)
+
+OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "boundscheck": False}
+_F = np.float32
+
+STRIP = 2048
+"""Pixels whose places are worked out at a time, at least one row."""
+
+
+@njit(**OPTIONS)
+def pack_colour(address, pitch, channels, height, width, packed):
+    """Red, green and blue of 3 or 4 bytes a pixel into words; `pitch` is the number of bytes from row to row."""
+    wide_vectors()
+    for y in range(height):
+        row, out = address + y * pitch, (y + 1) * (width + 2) + 1
+        # A word read at the last pixel of three bytes would reach one byte past the picture.
+        for x in range(width - 1):
+            put_word(packed, out + x, pixel(row, x * channels))
+        last = row + (width - 1) * channels
+        put_word(packed, out + width - 1, join(join(byte(last, 0), byte(last, 1), 8), byte(last, 2), 16))
+
+
+@njit(**OPTIONS)
+def pack_channel(address, pitch, channels, height, width, packed):
+    """One channel, whose first byte is at the address, into words."""
+    wide_vectors()
+    for y in range(height):
+        row, out = address + y * pitch, (y + 1) * (width + 2) + 1
+        if channels == 1:
+            for x in range(width):
+                put_word(packed, out + x, byte(row, x))
+        else:
+            for x in range(width):
+                put_word(packed, out + x, byte(row, x * channels))
+
+
+@njit(**OPTIONS)
+def repack_colour(height, width, red, green, blue, packed):
+    """Planes of levels into words, rounded."""
+    wide_vectors()
+    for y in range(height):
+        row, out = y * width, (y + 1) * (width + 2) + 1
+        for x in range(width):
+            r, g, b = whole(level(red, row + x)), whole(level(green, row + x)), whole(level(blue, row + x))
+            put_word(packed, out + x, join(join(r, g, 8), b, 16))
+
+
+@njit(**OPTIONS)
+def repack_channel(height, width, plane, packed):
+    wide_vectors()
+    for y in range(height):
+        row, out = y * width, (y + 1) * (width + 2) + 1
+        for x in range(width):
+            put_word(packed, out + x, whole(level(plane, row + x)))
+
+
+@njit(**OPTIONS)
+def frame(height, width, packed, repeat, border):
+    """Writes the border: the nearest pixel where `repeat`, else this word."""
+    stride = width + 2
+    for y in range(1, height + 1):
+        packed[y * stride] = packed[y * stride + 1] if repeat else border
+        packed[y * stride + width + 1] = packed[y * stride + width] if repeat else border
+    for x in range(stride):
+        packed[x] = packed[stride + x] if repeat else border
+        packed[(height + 1) * stride + x] = packed[height * stride + x] if repeat else border
+
+
+@njit(**OPTIONS)
+def pack_squares(height, width, packed, squares):
+    """For one channel: each word holds a pixel, its right neighbour, and the two below, so that one read gets all."""
+    wide_vectors()
+    stride = width + 2
+    for i in range((height + 1) * stride - 1):
+        upper = join(word(packed, i), word(packed, i + 1), 8)
+        lower = join(word(packed, i + stride), word(packed, i + stride + 1), 8)
+        put_word(squares, i, join(upper, lower, 16))
+
+
+@njit(**OPTIONS)
+def strip_rows(out_width):
+    """Rows that are done at a time: few enough for their places to stay in the first cache."""
+    return max(1, STRIP // out_width)
+
+
+@njit(**OPTIONS)
+def places(height, width, repeat, matrix, start, rows, out_width, xs, ys):
+    """Where an affine warp reads for some output rows, on the packed picture; `matrix` (9,) is in pixels."""
+    wide_vectors()
+    one, inverse, columns = _F(1), _F(1) / _F(out_width), _F(out_width)
+    low, high_x, high_y = (one, _F(width), _F(height)) if repeat else (_F(0), _F(width + 1), _F(height + 1))
+    ax, bx, cx = matrix[0], matrix[1], matrix[2] + matrix[1] * _F(start) + one
+    ay, by, cy = matrix[3], matrix[4], matrix[5] + matrix[4] * _F(start) + one
+    for i in range(rows * out_width):
+        number = _F(np.int32(i))
+        y = np.floor((number + _F(0.5)) * inverse)
+        x = number - y * columns
+        put_entry(xs, i, min(max(ax * x + bx * y + cx, low), high_x))
+        put_entry(ys, i, min(max(ay * x + by * y + cy, low), high_y))
+
+
+@njit(**OPTIONS)
+def _reflected(place, side):
+    """A place in pixels from the middle of the first, mirrored at the picture's outer edges into the picture."""
+    period = _F(2) * side
+    place = place + _F(0.5)
+    place = place - period * np.floor(place / period)
+    return min(place, period - place) - _F(0.5)
+
+
+@njit(**OPTIONS)
+def places_any(height, width, repeat, reflect, matrix, start, rows, out_width, xs, ys):
+    """The same for a homography, and for reflected places."""
+    wide_vectors()
+    one, inverse, columns = _F(1), _F(1) / _F(out_width), _F(out_width)
+    low, high_x, high_y = (one, _F(width), _F(height)) if repeat else (_F(0), _F(width + 1), _F(height + 1))
+    for i in range(rows * out_width):
+        number = _F(np.int32(i))
+        y = np.floor((number + _F(0.5)) * inverse)
+        x = number - y * columns
+        y += _F(start)
+        scale = one / (matrix[6] * x + matrix[7] * y + matrix[8])
+        px = (matrix[0] * x + matrix[1] * y + matrix[2]) * scale
+        py = (matrix[3] * x + matrix[4] * y + matrix[5]) * scale
+        px = _reflected(px, _F(width)) if reflect else px
+        py = _reflected(py, _F(height)) if reflect else py
+        put_entry(xs, i, min(max(px + one, low), high_x))
+        put_entry(ys, i, min(max(py + one, low), high_y))
+
+
+@njit(**OPTIONS)
+def between_colour(packed, height, width, xs, ys, pixels, color, out, red, green, blue):
+    """Interpolates, applies a colour matrix, cuts to the levels and scales, in one pass.
+
+    color: (3, 6) rows [matrix | shift | scale | offset]. out: the first pixel's number in the planes.
+    """
+    wide_vectors()
+    stride = width + 2
+    last_x, last_y, row, top, one, zero = _F(width), _F(height), _F(stride), _F(255), _F(1), _F(0)
+    rr, rg, rb, rt, rs, ro = color[0, 0], color[0, 1], color[0, 2], color[0, 3], color[0, 4], color[0, 5]
+    gr, gg, gb, gt, gs, go = color[1, 0], color[1, 1], color[1, 2], color[1, 3], color[1, 4], color[1, 5]
+    br, bg, bb, bt, bs, bo = color[2, 0], color[2, 1], color[2, 2], color[2, 3], color[2, 4], color[2, 5]
+    for i in range(pixels):
+        x, y = entry(xs, i), entry(ys, i)
+        x0, y0 = min(np.floor(x), last_x), min(np.floor(y), last_y)
+        wx, wy = x - x0, y - y0
+        at = y0 * row + x0
+        a, b = word_at(packed, at, 0), word_at(packed, at, 1)
+        c, d = word_at(packed, at, stride), word_at(packed, at, stride + 1)
+        wd = wx * wy
+        wb, wc = wx - wd, wy - wd
+        wa = one - wx - wc
+        r = bits(a, 0, 255) * wa + bits(b, 0, 255) * wb + bits(c, 0, 255) * wc + bits(d, 0, 255) * wd
+        g = bits(a, 8, 255) * wa + bits(b, 8, 255) * wb + bits(c, 8, 255) * wc + bits(d, 8, 255) * wd
+        h = bits(a, 16, 255) * wa + bits(b, 16, 255) * wb + bits(c, 16, 255) * wc + bits(d, 16, 255) * wd
+        put_level(red, out + i, min(max(rr * r + rg * g + rb * h + rt, zero), top) * rs + ro)
+        put_level(green, out + i, min(max(gr * r + gg * g + gb * h + gt, zero), top) * gs + go)
+        put_level(blue, out + i, min(max(br * r + bg * g + bb * h + bt, zero), top) * bs + bo)
+
+
+@njit(**OPTIONS)
+def between_channel(squares, height, width, xs, ys, pixels, color, out, plane):
+    """The same for one channel; color: (4,) factor, shift, scale, offset."""
+    wide_vectors()
+    last_x, last_y, row, top, one, zero = _F(width), _F(height), _F(width + 2), _F(255), _F(1), _F(0)
+    factor, shift, scale, offset = color[0], color[1], color[2], color[3]
+    for i in range(pixels):
+        x, y = entry(xs, i), entry(ys, i)
+        x0, y0 = min(np.floor(x), last_x), min(np.floor(y), last_y)
+        wx, wy = x - x0, y - y0
+        four = word_at(squares, y0 * row + x0, 0)
+        wd = wx * wy
+        wb, wc = wx - wd, wy - wd
+        wa = one - wx - wc
+        value = bits(four, 0, 255) * wa + bits(four, 8, 255) * wb + bits(four, 16, 255) * wc + bits(four, 24, 255) * wd
+        put_level(plane, out + i, min(max(factor * value + shift, zero), top) * scale + offset)
+
+
+@njit(**OPTIONS)
+def nearest_colour(packed, width, xs, ys, pixels, color, out, red, green, blue):
+    """Takes the nearest pixel, for moves by whole pixels; color as for `between_colour`."""
+    wide_vectors()
+    row, half, top, zero = _F(width + 2), _F(0.5), _F(255), _F(0)
+    rr, rg, rb, rt, rs, ro = color[0, 0], color[0, 1], color[0, 2], color[0, 3], color[0, 4], color[0, 5]
+    gr, gg, gb, gt, gs, go = color[1, 0], color[1, 1], color[1, 2], color[1, 3], color[1, 4], color[1, 5]
+    br, bg, bb, bt, bs, bo = color[2, 0], color[2, 1], color[2, 2], color[2, 3], color[2, 4], color[2, 5]
+    for i in range(pixels):
+        x, y = np.floor(entry(xs, i) + half), np.floor(entry(ys, i) + half)
+        value = word_at(packed, y * row + x, 0)
+        r, g, h = bits(value, 0, 255), bits(value, 8, 255), bits(value, 16, 255)
+        put_level(red, out + i, min(max(rr * r + rg * g + rb * h + rt, zero), top) * rs + ro)
+        put_level(green, out + i, min(max(gr * r + gg * g + gb * h + gt, zero), top) * gs + go)
+        put_level(blue, out + i, min(max(br * r + bg * g + bb * h + bt, zero), top) * bs + bo)
+
+
+@njit(**OPTIONS)
+def nearest_channel(packed, width, xs, ys, pixels, color, out, plane):
+    wide_vectors()
+    row, half, top, zero = _F(width + 2), _F(0.5), _F(255), _F(0)
+    factor, shift, scale, offset = color[0], color[1], color[2], color[3]
+    for i in range(pixels):
+        x, y = np.floor(entry(xs, i) + half), np.floor(entry(ys, i) + half)
+        value = bits(word_at(packed, y * row + x, 0), 0, 255)
+        put_level(plane, out + i, min(max(factor * value + shift, zero), top) * scale + offset)

@@ -1,0 +1,119 @@
+"""Which model is meant by a word, and what is said when none is."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gapless.errors import DataError, UsageError
+from gapless.models import BUILTIN, CNN, MLP, ModelOptions, ResNet, choose
+
+
+def test_default_by_the_kind_of_data() -> None:
+    name, build = choose(None, "image", (3, 8, 8), 5)
+    assert name == "cnn"
+    assert isinstance(build(), CNN)
+    name, build = choose(None, "table", (4,), 2, (0, 3, 0, 0))
+    assert name == "mlp"
+    model = build()
+    assert isinstance(model, MLP)
+    assert len(model.embed) == 1
+
+
+@pytest.mark.parametrize("kind", ["image", "table"])
+def test_every_builtin_takes_what_it_says(kind: str) -> None:
+    shape = (3, 12, 9) if kind == "image" else (6,)
+    for word, kinds in BUILTIN.items():
+        if kind in kinds:
+            _, build = choose(word, kind, shape, 4)
+            assert build()(torch.rand(2, *shape)).shape == (2, 4)
+        else:
+            with pytest.raises(UsageError, match=f"{word} takes pictures, this is a table; choose one of: mlp"):
+                choose(word, kind, shape, 4)
+
+
+def test_each_call_builds_a_new_model() -> None:
+    _, build = choose("cnn", "image", (1, 8, 8), 3)
+    assert build() is not build()
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(UsageError, match=r"no built-in model 'resnt'. Did you mean 'resnet'"):
+        choose("resnt", "image", (1, 8, 8), 3)
+    with pytest.raises(UsageError, match="Choose one of: cnn, mlp, resnet"):
+        choose("vgg16", "image", (1, 8, 8), 3)
+
+
+def test_options() -> None:
+    _, build = choose("resnet", "image", (1, 8, 8), 3, options=ModelOptions(width=4, depth=2))
+    model = build()
+    assert isinstance(model, ResNet)
+    assert (model.stem.out_channels, len(model.stages[0])) == (4, 2)  # pyright: ignore[reportArgumentType]
+    _, build = choose("mlp", "table", (4,), 2, options=ModelOptions(width=5, depth=3))
+    model = build()
+    assert isinstance(model, MLP)
+    assert [m.out_features for m in model.hidden] == [5, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("word", "options", "said"),
+    [
+        ("cnn", ModelOptions(depth=2), "--depth: cnn has three convolutions"),
+        ("resnet", ModelOptions(width=0), "--width must be at least 1, got 0"),
+        ("mlp", ModelOptions(width=-3), "--width must be at least 1, got -3"),
+        ("resnet", ModelOptions(depth=0), "--depth must be at least 1, got 0"),
+        ("some.module:net", ModelOptions(width=4), "--width and --depth are for built-in models"),
+    ],
+)
+def test_options_that_make_no_sense(word: str, options: ModelOptions, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        choose(word, "image", (1, 8, 8), 3, options=options)
+
+
+# ── the user's own ──
+
+MODULE = """
+import torch
+def net(): return torch.nn.Linear(2, 2)
+class Net(torch.nn.Linear):
+    def __init__(self): super().__init__(2, 2)
+number = 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["/nowhere"])
+    return tmp_path
+
+
+@pytest.mark.parametrize("function", ["net", "Net"])
+def test_own_model_from_the_current_folder(folder: Path, function: str) -> None:
+    (folder / "own_net_a.py").write_text(MODULE)
+    name, build = choose(f"own_net_a:{function}", "image", (1, 8, 8), 3)
+    assert name == f"own_net_a:{function}"
+    assert isinstance(build(), nn.Linear)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("own_net_b:nett", "own_net_b has no function 'nett'. Did you mean 'net'"),
+        ("own_net_b:number", "has no function 'number'"),
+        ("own_net_b:", "has no function ''"),
+        ("no_such_module_b:net", "importing no_such_module_b failed: ModuleNotFoundError"),
+        (":net", "importing  failed: ValueError: Empty module name"),
+        ("broken_b:net", "importing broken_b failed: ZeroDivisionError: division by zero"),
+        ("unfinished_b:net", "importing unfinished_b failed: SyntaxError"),
+        ("leaving_b:net", "importing leaving_b failed: SystemExit: 3"),
+    ],
+)
+def test_own_model_that_cannot_be_had(folder: Path, word: str, said: str) -> None:
+    (folder / "own_net_b.py").write_text(MODULE)
+    (folder / "broken_b.py").write_text("1 / 0")
+    (folder / "unfinished_b.py").write_text("def net(:")
+    (folder / "leaving_b.py").write_text("import sys; sys.exit(3)")
+    with pytest.raises(DataError, match=said):
+        choose(word, "image", (1, 8, 8), 3)
