@@ -2,7 +2,7 @@
 
     python bench/tune.py [CASE ...] [--json]
 
-Cases: digits (all of it, 2 minutes), digits-150 (3 minutes), fashion-1000 (10 minutes), repeat (the same command twice),
+Cases: digits (all of it, 2 minutes), digits-150 (3 minutes), fashion-1000 (10 minutes), repeat (one command twice),
 and peer-digits-150, peer-fashion-1000: the rows that scikit-learn's `train_test_split(train_size=N, stratify=y,
 random_state=0)` draws, so that another tool can be run on the same rows.
 """

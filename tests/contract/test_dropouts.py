@@ -72,7 +72,7 @@ MEMBERS = [
         lambda p: family.WeightDrop(nn.Linear(6, 4), ["weight"], p),
         (5, 6),
         family.WeightDrop,
-        plain=lambda layer: layer.module,
+        plain=lambda layer: layer.get_submodule("module"),
     ),
 ]
 ids = [f"{i}-{m.kind.__name__}" for i, m in enumerate(MEMBERS)]
@@ -153,7 +153,7 @@ def test_state_dict_holds_only_parameters(member: Member) -> None:
 
 def test_gradient_and_second_gradient_with_a_fixed_mask(member: Member) -> None:
     layer = member.build(0.4).double()
-    inputs = list(layer.parameters())
+    inputs: list[Tensor] = list(layer.parameters())
     x = member.sample(torch.float64)
     if not member.words:
         x.requires_grad_()

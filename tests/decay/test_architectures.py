@@ -241,7 +241,7 @@ class Normed(nn.Module):
         super().__init__()
         self.weighted = parametrizations.weight_norm(nn.Conv2d(3, 4, 3))
         self.spectral = parametrizations.spectral_norm(nn.Linear(4, 4))
-        self.orthogonal = parametrizations.orthogonal(nn.Linear(4, 4, bias=False))
+        self.orthogonal = parametrizations.orthogonal(nn.Linear(4, 1, bias=False))  # a weight, though a vector by shape
 
 
 NORMED = names("{}.parametrizations.weight.original", "spectral orthogonal") | {

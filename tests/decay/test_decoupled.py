@@ -1,6 +1,7 @@
 """Decoupled decay by hooks: closures, scalers, schedules, failures."""
 
 import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -185,6 +186,30 @@ def test_a_tensor_learning_rate_works() -> None:
     expected = train(theirs, optim.AdamW(decay.groups(theirs, 0.3), lr=0.01, fused=True))
     for a, b in zip(train(ours, optimizer), expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=0)
+
+
+def test_hooks_do_not_travel_with_a_copy_and_can_be_attached_to_it_again() -> None:
+    net = model()
+    optimizer = optim.SGD(decay.groups(net, 0.5), lr=0.1)
+    decay.decouple(optimizer)
+    for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        assert [g["weight_decay"] for g in other.param_groups] == [0.5, 0.0]
+        decay.decouple(other)
+    with pytest.raises(ValueError, match="decoupled already"):
+        decay.decouple(optimizer)
+
+
+def test_cautious_decay_keeps_one_copy_of_the_decayed_weights_and_gives_it_back() -> None:
+    net = model()
+    optimizer = optim.SGD(decay.groups(net, 0.5), lr=0.1)
+    attached = decay.decouple(optimizer, cautious=True)
+    train(net, optimizer, 3)
+    held = list(attached._before.items())
+    assert {id(p) for p, _ in held} == {id(net[0].weight), id(net[2].weight)}
+    train(net, optimizer, 3)
+    assert all(attached._before[p] is memory for p, memory in held)
+    attached.undo()
+    assert not attached._before
 
 
 def test_what_cannot_be_decoupled_is_refused() -> None:

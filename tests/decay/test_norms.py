@@ -18,6 +18,19 @@ class L2Norm(nn.Module):
         return self.gain * x / x.norm(dim=1, keepdim=True).clamp_min(1e-10)
 
 
+class ChannelNorm(nn.Module):
+    """ConvNeXt's layer norm for maps: a vector of gains that only fits an input of four dimensions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(6)), nn.Parameter(torch.zeros(6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean(1, keepdim=True)
+        unit = centred / centred.square().mean(1, keepdim=True).add(1e-6).sqrt()
+        return unit * self.weight[:, None, None] + self.bias[:, None, None]
+
+
 class HandBatchNorm(nn.Module):
     """Batch norm written by hand: in eval mode it is an affine map, in train mode it normalises and writes buffers."""
 
@@ -58,7 +71,7 @@ class PerHead(nn.Module):
         return x / x.pow(2).mean(-1, keepdim=True).sqrt() * self.gain
 
 
-@pytest.mark.parametrize("build", [L2Norm, HandBatchNorm, ScaleNorm, PerHead])
+@pytest.mark.parametrize("build", [L2Norm, ChannelNorm, HandBatchNorm, ScaleNorm, PerHead])
 def test_norms_of_unknown_types_are_found(build: type[nn.Module]) -> None:
     assert normalises(build())
 

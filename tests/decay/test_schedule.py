@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn, optim
 
@@ -26,6 +26,7 @@ def test_curves_go_through_their_points(curve: decay.Curve, points: dict[float, 
 
 
 @pytest.mark.parametrize("curve", [curve for curve, _ in CURVES.values()], ids=CURVES)
+@settings(deadline=None)
 @given(t=st.floats(0, 1))
 def test_curves_stay_finite_and_not_negative(curve: decay.Curve, t: float) -> None:
     assert 0 <= curve(t) < math.inf

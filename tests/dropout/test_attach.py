@@ -5,13 +5,22 @@ import io
 import pickle
 import warnings
 from collections.abc import Callable
+from typing import Any, TypedDict
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
-from gapless.dropout import ChannelDropout, Dropout, attach, detach
+from gapless.dropout import Attached, ChannelDropout, Dropout, attach, detach
+
+
+class Rates(TypedDict, total=False):
+    """The rates that attach takes."""
+
+    hidden: float
+    channel: float
+    input: float
 
 
 class LastStep(nn.Module):
@@ -27,26 +36,34 @@ class LastStep(nn.Module):
         return self.head(self.lstm(self.embed(ids))[0][:, -1])
 
 
-def mlp() -> nn.Module:
+def mlp() -> nn.Sequential:
     return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
 
 
-def cnn() -> nn.Module:
+def cnn() -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(128, 2)
     )
 
 
-def transformer() -> nn.Module:
+def transformer() -> nn.Sequential:
     layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=True)
     return nn.Sequential(nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(8, 3))
 
 
-def places(model: nn.Module, **rates: float) -> dict[str, str]:
-    return {p.path: p.what for p in attach(model, **rates).account}
+def places(attached: Attached) -> dict[str, str]:
+    return {p.path: p.what for p in attached.account}
 
 
-MODELS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor], dict[str, float]]] = {
+def hooks(module: nn.Module) -> tuple[int, int]:
+    return len(vars(module)["_forward_pre_hooks"]), len(vars(module)["_forward_pre_hooks_with_kwargs"])
+
+
+def ignore(*_: object) -> None:
+    """A hook that does nothing."""
+
+
+MODELS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor], Rates]] = {
     "mlp": (mlp, lambda: torch.randn(5, 4), {"hidden": 0.3, "input": 0.1}),
     "cnn": (cnn, lambda: torch.randn(5, 3, 8, 8), {"hidden": 0.3, "channel": 0.2, "input": 0.1}),
     "lstm": (LastStep, lambda: torch.randint(50, (5, 7)), {"hidden": 0.3, "input": 0.1}),
@@ -55,13 +72,13 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor], dict[str,
 
 
 @pytest.fixture(params=MODELS, ids=str)
-def case(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor, dict[str, float]]:
+def case(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor, Rates]:
     torch.manual_seed(0)
     build, sample, rates = MODELS[request.param]
     return build(), sample(), rates
 
 
-def test_parameters_and_state_dict_do_not_change(case: tuple[nn.Module, Tensor, dict[str, float]]) -> None:
+def test_parameters_and_state_dict_do_not_change(case: tuple[nn.Module, Tensor, Rates]) -> None:
     model, _, rates = case
     names = [name for name, _ in model.named_parameters()]
     before = {key: value.clone() for key, value in model.state_dict().items()}
@@ -71,7 +88,7 @@ def test_parameters_and_state_dict_do_not_change(case: tuple[nn.Module, Tensor, 
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
-def test_drops_while_training_and_only_then(case: tuple[nn.Module, Tensor, dict[str, float]]) -> None:
+def test_drops_while_training_and_only_then(case: tuple[nn.Module, Tensor, Rates]) -> None:
     model, x, rates = case
     plain = model.eval()(x)
     attach(model, **rates)
@@ -84,19 +101,18 @@ def test_drops_while_training_and_only_then(case: tuple[nn.Module, Tensor, dict[
     assert torch.equal(model(x), first)
 
 
-def test_undo_gives_back_the_same_model(case: tuple[nn.Module, Tensor, dict[str, float]]) -> None:
+def test_undo_gives_back_the_same_model(case: tuple[nn.Module, Tensor, Rates]) -> None:
     model, x, rates = case
     twin = copy.deepcopy(model)
     attached = attach(model, **rates)
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            module.register_forward_pre_hook(lambda *_: None)  # a hook of the user's stays
+            module.register_forward_pre_hook(ignore)  # a hook of the user's stays
     attached.undo()
     attached.undo()
     assert str(model) == str(twin)
     for module, other in zip(model.modules(), twin.modules(), strict=True):
-        hooks = 1 if isinstance(module, nn.Linear) else 0
-        assert len(module._forward_pre_hooks) == hooks and not module._forward_pre_hooks_with_kwargs
+        assert hooks(module) == (1 if isinstance(module, nn.Linear) else 0, 0)
         assert set(vars(module)) == set(vars(other))
     torch.manual_seed(1)
     first = model.train()(x)
@@ -104,10 +120,11 @@ def test_undo_gives_back_the_same_model(case: tuple[nn.Module, Tensor, dict[str,
     assert torch.equal(twin.train()(x), first)
 
 
-def test_twice_is_once_with_the_new_rates(case: tuple[nn.Module, Tensor, dict[str, float]]) -> None:
+def test_twice_is_once_with_the_new_rates(case: tuple[nn.Module, Tensor, Rates]) -> None:
     model, x, rates = case
     twin = copy.deepcopy(model)
-    attach(model, **dict.fromkeys(rates, 0.77))
+    others: Any = dict.fromkeys(rates, 0.77)
+    attach(model, **others)
     account = attach(model, **rates).account
     assert account == attach(twin, **rates).account
     assert str(model) == str(twin)
@@ -118,7 +135,7 @@ def test_twice_is_once_with_the_new_rates(case: tuple[nn.Module, Tensor, dict[st
 
 
 @pytest.mark.parametrize("how", ["deepcopy", "pickle", "save"])
-def test_a_copy_has_dropouts_of_its_own(case: tuple[nn.Module, Tensor, dict[str, float]], how: str) -> None:
+def test_a_copy_has_dropouts_of_its_own(case: tuple[nn.Module, Tensor, Rates], how: str) -> None:
     model, x, rates = case
     plain = copy.deepcopy(model).eval()(x)
     attach(model, **rates)
@@ -149,9 +166,9 @@ def test_rate_zero_leaves_a_kind_as_it_is() -> None:
 
 
 def test_places_in_an_mlp_and_a_cnn() -> None:
-    assert places(mlp(), hidden=0.5, input=0.2) == {"2": "hidden", "4": "hidden", "0": "input"}
+    assert places(attach(mlp(), hidden=0.5, input=0.2)) == {"2": "hidden", "4": "hidden", "0": "input"}
     model = cnn()
-    assert places(model, hidden=0.5, channel=0.1, input=0.2) == {"6": "hidden", "3": "channel", "0": "input"}
+    assert places(attach(model, hidden=0.5, channel=0.1, input=0.2)) == {"6": "hidden", "3": "channel", "0": "input"}
     assert isinstance(model[3].gapless_dropout, ChannelDropout)
     assert isinstance(model[6].gapless_dropout, Dropout)
 
@@ -163,20 +180,20 @@ def test_own_dropouts_take_the_rate_and_get_nothing_beside_them() -> None:
     assert model[1].p == 0.5
     assert "was 0.25" in str(attached)
     attach(model, hidden=0.125)
-    assert model[1].p == 0.125 and "gapless_dropout" not in model[3]._modules
+    assert model[1].p == 0.125 and not list(model[3].children())
     detach(model)
     assert model[1].p == 0.25
 
 
 def test_attention_recurrent_and_transformer_layers_take_their_own_rate() -> None:
     model = transformer()
-    found = places(model, hidden=0.4, input=0.2)
+    found = places(attach(model, hidden=0.4, input=0.2))
     assert {path for path, what in found.items() if what == "hidden"} == {
         "1",
         *(f"0.layers.{i}.{name}" for i in (0, 1) for name in ("self_attn", "dropout", "dropout1", "dropout2")),
     }
     assert [path for path, what in found.items() if what == "input"] == ["0.layers.0"]
-    assert model[0].layers[1].self_attn.dropout == 0.4
+    assert model.get_submodule("0.layers.1.self_attn").dropout == 0.4
     lstm = LastStep()
     attached = attach(lstm, hidden=0.4, input=0.2)
     assert [(p.path, p.what) for p in attached.account] == [("lstm", "hidden"), ("head", "hidden"), ("lstm", "input")]
@@ -189,7 +206,7 @@ def test_an_rnn_of_one_layer_has_nowhere_to_drop() -> None:
     model = LastStep(layers=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert places(model, hidden=0.4) == {"head": "hidden"}
+        assert places(attach(model, hidden=0.4)) == {"head": "hidden"}
 
 
 def test_transformer_in_evaluation_is_untouched_by_its_fast_path() -> None:
@@ -227,7 +244,7 @@ def test_channel_dropout_without_a_batch() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(1, 64, 1), nn.Conv2d(64, 64, 1, groups=64, bias=False))
     attach(model, channel=0.5)
-    nn.init.ones_(model[1].weight)
+    nn.init.ones_(model[1].get_parameter("weight"))
     seen = model(torch.randn(1, 4, 4))
     per_map = (seen != 0).flatten(1).float().mean(1)
     assert set(per_map.tolist()) == {0.0, 1.0}
@@ -250,7 +267,7 @@ def test_no_place_at_all_raises_and_changes_nothing() -> None:
         ValueError, match=r"attach: Sequential has no place for dropout \(hidden: there is no Linear after"
     ):
         attach(model, hidden=0.5)
-    assert model[0].gapless_dropout.p == 0.5
+    assert model.get_submodule("0.gapless_dropout").p == 0.5
     with pytest.raises(ValueError, match="there is no weight layer"):
         attach(nn.ReLU(), input=0.5)
 
@@ -258,8 +275,65 @@ def test_no_place_at_all_raises_and_changes_nothing() -> None:
 @pytest.mark.parametrize("p", [1.0, -0.1, 1.5, float("nan")])
 @pytest.mark.parametrize("kind", ["hidden", "channel", "input"])
 def test_bad_rates(kind: str, p: float) -> None:
+    rates: Any = {kind: p}
     with pytest.raises(ValueError, match=rf"attach: {kind} must be in \[0, 1\), got {p}"):
-        attach(mlp(), **{kind: p})
+        attach(mlp(), **rates)
+
+
+def test_patterns_say_where() -> None:
+    model = nn.ModuleDict({"body": mlp(), "head": nn.Linear(2, 2)})
+    assert places(attach(model, hidden=0.5, input=0.1, where=["head"])) == {"head": "hidden", "body.0": "input"}
+    assert places(attach(model, hidden=0.5, where=["body.*"])) == {"body.2": "hidden", "body.4": "hidden"}
+    own = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1), nn.Linear(2, 2), nn.Dropout(0.2))
+    assert places(attach(own, hidden=0.5, where=["3"])) == {"3": "hidden"}
+    assert [own[1].p, own[3].p] == [0.1, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        (["hed"], r"attach: where='hed' fits no module of the model. Did you mean 'head'\?"),
+        ("head", r"attach: where must be a sequence of patterns, got 'head'; write \['head'\]"),
+        (["body.1"], "attach: ModuleDict has no place for dropout"),
+    ],
+)
+def test_bad_patterns(where: Any, text: str) -> None:
+    model = nn.ModuleDict({"body": mlp(), "head": nn.Linear(2, 2)})
+    with pytest.raises(ValueError, match=text):
+        attach(model, hidden=0.5, where=where)
+
+
+def test_parametrized_layers_and_gapless_dropouts() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4)), Dropout(0.25))
+    assert places(attach(model, hidden=0.5)) == {"2": "hidden"}
+    detach(model)
+    model[2] = nn.ReLU()
+    attach(model, hidden=0.5)
+    twin = copy.deepcopy(model)
+    assert not torch.equal(twin(torch.ones(2, 4)), twin(torch.ones(2, 4)))
+
+
+def test_transformers_from_a_config() -> None:
+    transformers = pytest.importorskip("transformers")
+    small: Any = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    bert = transformers.BertModel(transformers.BertConfig(vocab_size=30, **small)).eval()
+    ids = torch.randint(30, (2, 5))
+    plain = bert(ids).last_hidden_state
+    attached = attach(bert, hidden=0.3)
+    assert all("the model's own Dropout, was 0.1" in p.why for p in attached.account)
+    assert {m.p for m in bert.modules() if isinstance(m, nn.Dropout)} == {0.3}
+    assert torch.equal(bert(ids).last_hidden_state, plain)
+    attached.undo()
+    assert {m.p for m in bert.modules() if isinstance(m, nn.Dropout)} == {0.1}
+    config = transformers.LlamaConfig(vocab_size=30, num_key_value_heads=2, **small)
+    llama = transformers.LlamaForCausalLM(config).train()
+    keys = list(llama.state_dict())
+    account = attach(llama, hidden=0.3, input=0.1).account
+    assert {p.path for p in account if p.what == "hidden"} >= {"lm_head", "model.layers.1.mlp.down_proj"}
+    assert [p.path for p in account if p.what == "input"] == ["model.layers.0.self_attn.q_proj"]
+    assert list(llama.state_dict()) == keys
+    assert not torch.equal(llama(ids).logits, llama(ids).logits)
 
 
 def test_the_inserted_dropout_starts_in_the_mode_of_its_layer() -> None:
@@ -269,7 +343,7 @@ def test_the_inserted_dropout_starts_in_the_mode_of_its_layer() -> None:
 
 
 def test_compiled_models_are_refused() -> None:
-    wrapped = torch.compile(mlp(), backend="eager")
+    wrapped: Any = torch.compile(mlp(), backend="eager")
     with pytest.raises(ValueError, match="the model is wrapped in OptimizedModule; attach to the plain model first"):
         attach(wrapped, hidden=0.5)
     with pytest.raises(ValueError, match="module 'a' is wrapped in OptimizedModule"):

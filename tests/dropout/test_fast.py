@@ -45,6 +45,14 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+def half(x: Tensor) -> Tensor:
+    return fast.dropout(x, 0.5)
+
+
+def half_sum(x: Tensor) -> Tensor:
+    return half(x).sum()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_the_kernel_runs_forward_and_backward(taken: list[str], dtype: torch.dtype) -> None:
     x = torch.ones(8, 8, dtype=dtype, requires_grad=True)
@@ -63,18 +71,18 @@ def test_torch_runs_where_there_is_no_kernel(taken: list[str]) -> None:
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # torch's own import
 def test_torch_runs_under_transformations(taken: list[str]) -> None:
     x = torch.ones(4, 1000)
-    y = torch.func.vmap(lambda row: fast.dropout(row, 0.5), randomness="different")(x)
+    y = torch.func.vmap(half, randomness="different")(x)
     assert not torch.equal(y[0], y[1])
-    same = torch.func.vmap(lambda row: fast.dropout(row, 0.5), randomness="same")(x)
+    same = torch.func.vmap(half, randomness="same")(x)
     assert torch.equal(same[0], same[1])
     rows = torch.func.vmap(DropPath(0.5), randomness="different")(torch.ones(50, 8, 2))  # noise from new_ones
     assert torch.equal(rows[..., :1].expand_as(rows), rows) and 100 < int(rows.count_nonzero()) < 700
-    gradient = torch.func.grad(lambda z: fast.dropout(z, 0.5).sum())(x)
+    gradient = torch.func.grad(half_sum)(x)
     assert set(gradient.unique().tolist()) == {0.0, 2.0}
     with forward_ad.dual_level():
         dual = forward_ad.unpack_dual(fast.dropout(forward_ad.make_dual(x, x), 0.5))
         assert dual.tangent is not None and torch.equal(dual.primal, dual.tangent)
-    graph = make_fx(lambda z: fast.dropout(z, 0.5))(x)
+    graph = make_fx(half)(x)
     assert not torch.equal(graph(x), graph(x)), "the mask was baked into the graph"
     assert "kernel" not in taken
 

@@ -1,6 +1,7 @@
 """An attached model under torch's own tools: compile, export, mixed precision, memory formats, functional_call."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -19,13 +20,13 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-def cnn() -> nn.Module:
+def cnn() -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(128, 2)
     )
 
 
-def attached_cnn() -> nn.Module:
+def attached_cnn() -> nn.Sequential:
     model = cnn()
     attach(model, hidden=0.3, channel=0.2, input=0.1)
     return model
@@ -49,7 +50,8 @@ def test_compile_traces_the_layers_and_a_new_rate() -> None:
     compiled = torch.compile(layers, backend="eager", fullgraph=True)
     x = torch.ones(4, 2, 6, 6)
     assert not torch.equal(compiled(x), compiled(x))
-    layers[0].p, layers[1].p, layers[2].p, layers[3].p = 0.0, 0.0, 0.0, 0.0
+    for layer in layers:
+        setattr(layer, "p", 0.0)  # noqa: B010
     assert torch.equal(compiled(x), compiled(x))
 
 
@@ -70,7 +72,8 @@ def test_export_in_training_mode_keeps_the_noise() -> None:
 
 
 def test_mixed_precision_and_channels_last() -> None:
-    model = attached_cnn().to(memory_format=torch.channels_last)
+    model: Any = attached_cnn()
+    model.to(memory_format=torch.channels_last)
     x = torch.randn(4, 3, 8, 8).to(memory_format=torch.channels_last)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         out = model(x)
@@ -83,7 +86,7 @@ def test_mixed_precision_and_channels_last() -> None:
 
 def test_functional_call_and_per_sample_gradients() -> None:
     model, x = attached_cnn().eval(), torch.randn(3, 3, 8, 8)
-    parameters = dict(model.named_parameters())
+    parameters: dict[str, Tensor] = dict(model.named_parameters())
     buffers = dict(model.named_buffers())
 
     def loss(weights: dict[str, Tensor], sample: Tensor) -> Tensor:
@@ -119,7 +122,7 @@ def test_data_parallel_wrapping_after_attaching_trains(tmp_path: object) -> None
 
 def test_a_state_dict_of_a_compiled_model_has_the_plain_names() -> None:
     model = attached_cnn()
-    compiled = torch.compile(model, backend="eager")
+    compiled: Any = torch.compile(model, backend="eager")
     assert [key.removeprefix("_orig_mod.") for key in compiled.state_dict()] == list(cnn().state_dict())
 
 

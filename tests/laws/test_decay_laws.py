@@ -128,6 +128,7 @@ def test_in_adam_no_rescaling_turns_l2_into_decoupled_decay() -> None:
 COUPLING = st.sampled_from(decay.COUPLINGS)
 
 
+@settings(deadline=None)
 @given(s=st.floats(0, 10), a=COUPLING, b=COUPLING, c=COUPLING, peak=st.floats(1e-6, 10), mu=st.floats(0, 0.99))
 def test_conversions_compose_and_invert(s: float, a: Any, b: Any, c: Any, peak: float, mu: float) -> None:
     def via(strength: float, source: Any, target: Any) -> float:

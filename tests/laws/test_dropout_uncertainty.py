@@ -14,7 +14,7 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-def linear_net(p: float) -> nn.Module:
+def linear_net(p: float) -> nn.Sequential:
     return nn.Sequential(Dropout(p), nn.Linear(20, 3))
 
 
@@ -22,7 +22,7 @@ def test_mean_and_variance_of_a_linear_model() -> None:
     """y = W (x * m) + b has mean W x + b and variance p / (1-p) * sum_i (W_i x_i)^2."""
     model, x, passes, p = linear_net(0.3), torch.randn(5, 20), 4000, 0.3
     seen = monte_carlo(model, x, passes=passes).values()
-    weight = model[1].weight.detach()
+    weight = model.get_parameter("1.weight").detach()
     variance = p / (1 - p) * (weight[None] * x[:, None]).square().sum(-1)
     assert bool(((seen.mean - model.eval()(x)).abs() < 4 * (variance / passes).sqrt()).all())
     assert bool(((seen.variance / variance - 1).abs() < 0.15).all())
@@ -61,7 +61,11 @@ def test_only_the_dropouts_are_on_and_every_mode_comes_back() -> None:
     before = {key: value.clone() for key, value in model.state_dict().items()}
     modes = [module.training for module in model.modules()]
     seen: list[tuple[bool, ...]] = []
-    model[3].register_forward_hook(lambda *_: seen.append(tuple(m.training for m in model)))
+
+    def look(*_: object) -> None:
+        seen.append(tuple(module.training for module in model))
+
+    model[3].register_forward_hook(look)
     monte_carlo(model, torch.randn(6, 4), passes=2)
     assert seen == [(False,) * 4, (False, False, True, False), (False, False, True, False)]
     assert [module.training for module in model.modules()] == modes

@@ -11,9 +11,9 @@ _CHUNK = 1 << 16  # values: on a CPU the two scratch arrays of this size stay in
 def decay_where_agreed(after: Sequence[Tensor], before: Sequence[Tensor], rate: float | Tensor) -> None:
     """after -= rate * 1[u * before >= 0] * before, in place, where the step was before -> after and u = before - after.
 
-    One formula for every optimizer: whatever it did, before - after is a positive multiple of its direction u. Signs are
-    compared, never multiplied, which would underflow. A coordinate whose step rounded to nothing counts as u = 0 and
-    decays, as the paper's >= says.
+    One formula for every optimizer: whatever it did, before - after is a positive multiple of its direction u. Signs
+    are compared, never multiplied, which would underflow. A coordinate whose step rounded to nothing counts as u = 0
+    and decays, as the paper's >= says.
     """
     for new, old in zip(after, before, strict=True):
         whole = not (new.device.type == "cpu" and new.is_contiguous() and old.is_contiguous())

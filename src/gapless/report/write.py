@@ -72,7 +72,8 @@ def python_lines(task: Task, recipe: Recipe, lr: float, out: Path) -> str:
     inputs = "images" if task.kind == "image" else "rows"
     model_in = "model(normalise(inputs))" if task.kind == "image" else "model(inputs)"
     loss = f"cross_entropy({model_in}, targets)" if task.classes else f"mse_loss({model_in}[:, 0], targets)"
-    hint = "float32 in [0, 1], before you normalise them" if task.kind == "image" else "numeric columns standardised"
+    table = "numeric columns standardised" if task.classes else "numeric columns and the target standardised"
+    hint = "float32 in [0, 1], before you normalise them" if task.kind == "image" else table
     return "\n".join(
         [
             "import torch",

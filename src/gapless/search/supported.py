@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from gapless import batchnorm, dropout
-from gapless.errors import DataError
+from gapless.errors import DataError, UsageError
 from gapless.recipe import Recipe
 from gapless.search.space import Knob, knobs
 from gapless.train.batches import Feed, Scale
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from torch import nn
 
     from gapless.data import Task
+
+
+def check_device(name: str) -> None:
+    """Raises a UsageError where torch cannot compute on the device."""
+    try:
+        torch.zeros(1, device=name).add(1)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(f"--device {name}: torch cannot use it here: {str(error).splitlines()[0]}") from error
 
 
 def check(task: Task) -> int:

@@ -19,7 +19,7 @@ from gapless.search.proof import Proof
 from gapless.search.race import Race
 from gapless.search.run import Listener, Run, TuneOptions, Work
 from gapless.search.space import Knob, fit
-from gapless.search.supported import check, only, supported
+from gapless.search.supported import check, check_device, only, supported
 from gapless.search.trials import FINALS, Trials
 from gapless.train.loop import Plan
 
@@ -52,6 +52,7 @@ def tune(task: Task, options: TuneOptions, listener: Listener, stop: Callable[[]
         DataError: the model does not work on the data, or the disk is full.
         Interrupted: `stop` said so.
     """
+    check_device(options.device)
     parameters = check(task)
     with Journal(options.out / "journal.jsonl") as journal:
         _same_run(journal, task, options)

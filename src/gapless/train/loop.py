@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -76,7 +76,7 @@ class Trainer:
             self.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.optimizer = recipe.optimizer(self.model, lr, plan.optimizer)
         self.average = self._average() if plan.ema else None
-        self.batches = max(1, round(len(rows) / plan.batch_size))
+        self.batches = max(1, min(round(len(rows) / plan.batch_size), len(rows) // 2))  # batch norm needs two rows
         self.epoch = 0
 
     @property
@@ -144,7 +144,7 @@ class Trainer:
             group["lr"] = self.lr * factor
 
     def _average(self) -> AveragedModel:
-        return AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.plan.ema), use_buffers=True)
+        return AveragedModel(self.model, multi_avg_fn=_averaging(self.plan.ema), use_buffers=True)
 
     # ── checkpoints ──
 
@@ -173,11 +173,29 @@ class Trainer:
             state.setdefault(int(number), {})[entry] = value
         whole = self.optimizer.state_dict()
         self.optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
+        for parameter, entries in self.optimizer.state.items():
+            for entry, value in entries.items():
+                if value.shape == parameter.shape:  # fused steps go through memory: the same order as the weights
+                    entries[entry] = torch.empty_like(parameter).copy_(value)
         self.epoch = int(facts["epoch"])
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _averaging(decay: float) -> Callable[..., None]:
+    """An exponential moving average of what is a number; counts and column numbers are copied (torch rounds them)."""
+    average = get_ema_multi_avg_fn(decay)
+
+    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+        if averaged[0].is_floating_point() or averaged[0].is_complex():
+            average(averaged, current, count)
+        else:
+            for mine, theirs in zip(averaged, current, strict=True):
+                mine.copy_(theirs)
+
+    return update
 
 
 def build(task: Task, seed: int) -> nn.Module:

@@ -1,0 +1,211 @@
+"""The compiled loop over pictures: each runs its chain of steps, from the source bytes to the planes of the batch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from gapless.augment.image import cpu_gather as gather
+from gapless.augment.image import cpu_levels as levels
+from gapless.augment.image import cpu_neighbours as neighbours
+from gapless.augment.image.cpu_resample import resample, taps
+
+_F = np.float32
+
+WARP, HOMOGRAPHY, MOVE, RESAMPLE, COLOR, HUE, LUT, STRETCH, EQUALIZE, KERNEL, BLUR, JPEG, NOISE, BOX, GRID = range(1, 16)
+"""The codes of steps; 0 ends a chain. COLOR's row decides whether it needs the mean colour."""
+
+
+class Pictures(NamedTuple):
+    """Where the source bytes are: one entry for each picture (B,)."""
+
+    address: NDArray[np.int64]
+    pitch: NDArray[np.int64]
+    height: NDArray[np.int64]
+    width: NDArray[np.int64]
+
+
+class Steps(NamedTuple):
+    """What to do: codes (B, T) and, for each, its row in the table of its kind."""
+
+    code: NDArray[np.int8]
+    row: NDArray[np.int32]
+    warp: NDArray[np.float32]
+    smooth: NDArray[np.float64]
+    color: NDArray[np.float32]
+    gray: NDArray[np.float32]
+    hue: NDArray[np.float32]
+    lut: NDArray[np.uint8]
+    kernel: NDArray[np.float32]
+    blur: NDArray[np.float32]
+    jpeg: NDArray[np.float32]
+    noise: NDArray[np.float64]
+    box: NDArray[np.float64]
+    grid: NDArray[np.float64]
+
+
+class Finish(NamedTuple):
+    """How the result is written: levels 0 to 255 times scale plus offset, for each channel; and the fill of warps.
+
+    repeat: places outside are moved to the nearest edge pixel, after being mirrored if `reflect`. fill: the level that
+    is seen outside otherwise.
+    """
+
+    scale: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    repeat: bool
+    reflect: bool
+    fill: float
+
+
+class Scratch(NamedTuple):
+    """Memory for one thread: all for the taking."""
+
+    packed: NDArray[np.uint32]
+    squares: NDArray[np.uint32]
+    xs: NDArray[np.float32]
+    ys: NDArray[np.float32]
+    planes: NDArray[np.float32]
+    work: NDArray[np.float32]
+    table: NDArray[np.float32]
+    starts: NDArray[np.float32]
+    weights_x: NDArray[np.float32]
+    weights_y: NDArray[np.float32]
+
+
+@njit(**gather.OPTIONS)
+def _matrix(steps, row, means, finish, last):
+    """(3, 6) what `between_colour` takes: a row of the colour table, or the identity if it is -1, and the scale if the
+    result is written with it."""
+    out = np.zeros((3, 6), np.float32)
+    for c in range(3):
+        out[c, c] = 1
+        if row >= 0:
+            entries = steps.color[row]
+            for other in range(3):
+                out[c, other] = entries[7 * c + other]
+                out[c, 3] += entries[7 * c + 3 + other] * means[other]
+            out[c, 3] += entries[7 * c + 6] * _F(255)
+        out[c, 4] = finish.scale[c] if last else _F(1)
+        out[c, 5] = finish.offset[c] if last else _F(0)
+    return out
+
+
+@njit(**gather.OPTIONS)
+def _line(steps, row, mean, finish, last, channel):
+    """(4,) the same for one channel."""
+    out = np.zeros(4, np.float32)
+    out[0] = 1
+    if row >= 0:
+        out[0] = steps.gray[row, 0]
+        out[1] = steps.gray[row, 2] * _F(255) + steps.gray[row, 1] * mean
+    out[2] = finish.scale[channel] if last else _F(1)
+    out[3] = finish.offset[channel] if last else _F(0)
+    return out
+
+
+@njit(**gather.OPTIONS)
+def _pack(pictures, b, channels, channel, height, width, planes, loaded, finish, packed):
+    """The colours (channel -1) or one channel of the picture as it is now, packed, with its border."""
+    border = np.uint32(0)
+    fill = np.uint32(finish.fill)
+    if channel < 0:
+        border = fill | fill << np.uint32(8) | fill << np.uint32(16)
+        if loaded:
+            gather.repack_colour(height, width, planes[0], planes[1], planes[2], packed)
+        else:
+            gather.pack_colour(pictures.address[b], pictures.pitch[b], channels, height, width, packed)
+    else:
+        border = np.uint32(0) if channels == 4 else fill
+        if loaded:
+            gather.repack_channel(height, width, planes[channel], packed)
+        else:
+            gather.pack_channel(pictures.address[b] + channel, pictures.pitch[b], channels, height, width, packed)
+    gather.frame(height, width, packed, finish.repeat, border)
+
+
+@njit(**gather.OPTIONS)
+def _move(code, matrix, height, width, finish, scratch, color, line, planes, channel):
+    """A warp or a move of what is packed into planes of the same size."""
+    wide_vectors()
+    if channel >= 0 and code != MOVE:
+        gather.pack_squares(height, width, scratch.packed, scratch.squares)
+    rows = gather.strip_rows(width)
+    xs, ys, packed = scratch.xs, scratch.ys, scratch.packed
+    for start in range(0, height, rows):
+        pixels, out = min(rows, height - start) * width, start * width
+        if code == HOMOGRAPHY or finish.reflect:
+            gather.places_any(height, width, finish.repeat, finish.reflect, matrix, start, pixels, width, xs, ys)
+        else:
+            gather.places(height, width, finish.repeat, matrix, start, pixels, width, xs, ys)
+        if channel < 0 and code == MOVE:
+            gather.nearest_colour(packed, width, xs, ys, pixels, color, out, planes[0], planes[1], planes[2])
+        elif channel < 0:
+            gather.between_colour(packed, height, width, xs, ys, pixels, color, out, planes[0], planes[1], planes[2])
+        elif code == MOVE:
+            gather.nearest_channel(packed, width, xs, ys, pixels, line, out, planes[channel])
+        else:
+            gather.between_channel(scratch.squares, height, width, xs, ys, pixels, line, out, planes[channel])
+
+
+@njit(**gather.OPTIONS)
+def _resize(entries, height, width, out_height, out_width, finish, scratch, planes, channel, alpha):
+    """A smooth warp of what is packed into planes of the output's size; entries: scale and shift along x and along y."""
+    wide_vectors()
+    starts_x, starts_y = scratch.starts[:out_width], scratch.starts[out_width:]
+    x, y = scratch.weights_x, scratch.weights_y
+    repeat, reflect = finish.repeat, finish.reflect
+    across = starts_x, x, taps(entries[0], entries[1], width, out_width, repeat, reflect, starts_x, x)
+    down = starts_y, y, taps(entries[2], entries[3], height, out_height, repeat, reflect, starts_y, y)
+    fill = _F(0) if alpha else _F(finish.fill)
+    work = scratch.work
+    if channel < 0:
+        red, green, blue = planes[0], planes[1], planes[2]
+    else:
+        pixels = out_height * out_width
+        red, green, blue = planes[channel], work[3 * width : 3 * width + pixels], work[3 * width + pixels :]
+    packed, row = scratch.packed, scratch.squares
+    resample(packed, height, width, across, down, out_height, out_width, fill, work, row, red, green, blue)
+
+
+@njit(**gather.OPTIONS)
+def _levels(code, row, steps, channel, pixels, planes, finish, last, colour, table):
+    """A step on the levels of one pixel, or on all of them; returns whether the scale is done with it."""
+    wide_vectors()
+    count = 3 if colour else len(planes)
+    if code in (COLOR, TONED):
+        means = np.zeros(count, np.float32)
+        if code == TONED:
+            for c in range(count):
+                means[c] = levels.mean(planes[c], pixels)
+        if colour:
+            color = _matrix(steps, row, means, finish, last)
+            levels.recolour(planes[0], planes[1], planes[2], pixels, color)
+        else:
+            for c in range(count):
+                levels.relevel(planes[c], pixels, _line(steps, row, means.mean(), finish, last, c))
+        return last
+    if code == HUE:
+        if colour:
+            levels.turn_hue(planes[0], planes[1], planes[2], pixels, steps.hue[row])
+        return False
+    for c in range(count):
+        if code == LUT:
+            start = 256 * c if colour else 0
+            for i in range(256):
+                table[i] = steps.lut[row, start + i]
+            levels.look_up(planes[c], pixels, table)
+        elif code == STRETCH:
+            levels.stretch(planes[c], pixels)
+        elif code == EQUALIZE:
+            levels.equalize(planes[c], pixels, table)
+        elif code == NOISE:
+            key = np.uint64(steps.noise[row, 2])
+            if steps.noise[row, 0] > 0:
+                levels.add_normal(planes[c], pixels, _F(255 * steps.noise[row, 0]), key, c * pixels)
+            if steps.noise[row, 1] > 0:
+                levels.add_specks(planes[c], pixels, _F(steps.noise[row, 1]), key)
+    return False
