@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 
 BEGUN = time.monotonic()
 INTERRUPTED = 130
+LEAST = {"--minutes": 0, "--trials": 1, "--epochs": 1, "--batch-size": 2, "--workers": 1, "--seed": 0, "--ema": 0}
+
+
+class Optimizer(Enum):
+    adamw = "adamw"
+    sgd = "sgd"
+
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -101,6 +109,8 @@ def tune(
     width: Annotated[int | None, typer.Option(help="Width of a built-in model.")] = None,
     depth: Annotated[int | None, typer.Option(help="Depth of a built-in resnet or mlp.")] = None,
     batch_size: Annotated[int, typer.Option(help="Rows a training step.")] = 64,
+    optimizer: Annotated[Optimizer, typer.Option(help="What every model is trained with.")] = Optimizer.adamw,
+    ema: Annotated[float, typer.Option(help="Judge averaged weights, of this decay (such as 0.99); 0: not.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Decides every random draw.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes that train. Default: one a core, at most 8.")] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
@@ -108,7 +118,8 @@ def tune(
     as_json: Annotated[bool, typer.Option("--json", help="Print result.json to standard output.")] = False,
 ) -> int:
     """Finds the recipe that closes the gap, and proves it on data it never tuned on."""
-    _check_numbers(minutes, trials, epochs, batch_size, workers, seed)
+    numbers = {"--minutes": minutes, "--trials": trials, "--epochs": epochs, "--batch-size": batch_size}
+    _check_numbers(numbers | {"--workers": workers, "--seed": seed, "--ema": ema})
     folder = out or _fresh_folder(data)
     command = _command(context.obj, folder)
     say: Callable[[str], None] = lambda line: talk.print(line, markup=False)  # noqa: E731
@@ -117,9 +128,7 @@ def tune(
     from gapless.models import ModelOptions
     from gapless.search.run import Interrupted, TuneOptions
 
-    source = SourceOptions(
-        data_dir, test, target, train_size, seed, image_size, cache=folder / "cache" if out else None
-    )
+    source = SourceOptions(data_dir, test, target, train_size, seed, image_size)
     task = _task(data, source, model, ModelOptions(width, depth), say)
     options = TuneOptions(
         folder,
@@ -127,6 +136,8 @@ def tune(
         trials,
         epochs,
         batch_size,
+        optimizer.value,
+        ema,
         seed,
         workers or min(8, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1),
         device,
@@ -141,18 +152,18 @@ def tune(
     return 0
 
 
-def _check_numbers(
-    minutes: float | None, trials: int | None, epochs: int | None, batch_size: int, workers: int | None, seed: int
-) -> None:
-    if minutes is not None and trials is not None:
+def _check_numbers(options: dict[str, float | None]) -> None:
+    """Numbers that cannot be right, by the name of their option."""
+    if options["--minutes"] is not None and options["--trials"] is not None:
         raise UsageError("--minutes and --trials exclude each other: give one of them")
-    least = {"--minutes": (minutes, 0), "--trials": (trials, 1), "--epochs": (epochs, 1), "--seed": (seed, 0)}
-    least |= {"--workers": (workers, 1), "--batch-size": (batch_size, 2)}
-    for name, (value, lowest) in least.items():
-        if value is not None and not (value > 0 if name == "--minutes" else value >= lowest):
+    for name, value in options.items():
+        least = LEAST[name]
+        if value is not None and (value < least or (name == "--minutes" and value == 0)):
             raise UsageError(
-                f"{name} must be {'above 0' if name == '--minutes' else f'at least {lowest}'}, got {value}"
+                f"{name} must be {'above 0' if name == '--minutes' else f'at least {least}'}, got {value:g}"
             )
+    if (ema := options["--ema"]) is not None and ema >= 1:
+        raise UsageError(f"--ema must be below 1, got {ema:g}; 0.99 is usual")
 
 
 def _fresh_folder(data: str) -> Path:

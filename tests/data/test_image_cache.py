@@ -1,5 +1,6 @@
 """A folder above the memory budget is decoded into files, once, and gives the same Task."""
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from gapless.data import Task, images
+from gapless.data.decode import Pixels, decode
 from gapless.data.source import SourceOptions, load
 
 
@@ -130,6 +132,21 @@ def test_two_processes_at_once(root: Path, tmp_path: Path) -> None:
         first, second = pool.starmap(_load_in_process, [(root, tmp_path / "cache")] * 2)
     assert first == second
     assert not list((tmp_path / "cache").glob("*.part"))
+
+
+def test_the_folder_is_locked_while_it_is_filled(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def try_lock(picture: Path, side: int) -> Pixels:
+        (path,) = (tmp_path / "cache").glob("*.lock")
+        with path.open("w") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        tried.append(picture.name)
+        return decode(picture, side)
+
+    monkeypatch.setattr(images, "decode", try_lock)
+    mapped(root, tmp_path / "cache")
+    assert len(tried) == 59
 
 
 def test_the_default_folder(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

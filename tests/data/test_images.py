@@ -228,6 +228,8 @@ def test_a_test_folder_without_classes_is_noted(tmp_path: Path) -> None:
 def test_classes_called_train_and_test_are_classes(tmp_path: Path) -> None:
     assert read(fill(tmp_path, ("train", "test"))).classes == ("test", "train")
     assert read(fill(tmp_path, ("bus",))).classes == ("bus", "test", "train")
+    fill(tmp_path / "train", ("steam", "diesel"))
+    assert read(tmp_path).classes == ("bus", "test", "train")
 
 
 def test_given_test_data_becomes_confirm(tmp_path: Path) -> None:
@@ -236,6 +238,13 @@ def test_given_test_data_becomes_confirm(tmp_path: Path) -> None:
     task = read(tmp_path / "pets", test=tmp_path / "new", train_size=8)
     assert task.confirm is not None
     assert (len(task.develop), np.bincount(task.confirm.y).tolist()) == (8, [3, 3])
+
+
+def test_the_side_is_that_of_the_pictures_to_develop_with(tmp_path: Path) -> None:
+    fill(tmp_path / "pets", each=3)
+    for i in range(20):
+        save(tmp_path / "new" / "cat" / f"{i}.png", noise(i, 40, 40))
+    assert read(tmp_path / "pets", test=tmp_path / "new").shape == (3, 12, 12)
 
 
 def test_given_test_data_goes_before_the_folders_own(tmp_path: Path) -> None:

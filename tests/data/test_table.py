@@ -88,6 +88,7 @@ def test_the_target_is_taken_by_name_or_is_the_last(tmp_path: Path) -> None:
     for header, features, note in (
         ("a,Target,c", ("a", "c"), "The target is column 'Target'; --target names another."),
         ("label,b,y", ("b", "y"), "The target is column 'label'; --target names another."),
+        ("Y,y,c", ("y", "c"), "The target is column 'Y'; --target names another."),
         ("a,b,c", ("a", "b"), "The target is column 'c', the last one; --target names another."),
     ):
         task = read(table(tmp_path, header, rows))
@@ -256,6 +257,12 @@ def test_decimal_commas(tmp_path: Path, separator: str) -> None:
     assert task.categories == (0, 0)
     assert noted(task, "Column 'a' is read with decimal commas.")
     assert len(set(column(task, "a"))) == 56
+
+
+def test_commas_and_points_in_one_column_are_not_guessed(tmp_path: Path) -> None:
+    rows = [f"{i},5\t{i % 2}" for i in range(80)] + ["2.5\t1"]
+    with pytest.raises(ValueError, match=r"'a' \(81 distinct values"):
+        read(table(tmp_path, "a\ty", rows))
 
 
 def test_thousands_are_not_read_as_decimals(tmp_path: Path) -> None:

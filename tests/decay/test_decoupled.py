@@ -168,6 +168,35 @@ def test_groups_that_come_later_decay_too() -> None:
     torch.testing.assert_close(net[1].weight.detach(), start["1.weight"] * 0.75)
 
 
+@pytest.mark.parametrize("order", ["load, then decouple", "decouple, then load"])
+def test_the_peak_is_saved_with_the_groups_and_carried_through_a_regrouping(order: str) -> None:
+    def step(net: nn.Module, o: optim.Optimizer, expected: float) -> None:
+        start = net[0].weight.detach().clone()
+        for p in net.parameters():
+            p.grad = torch.zeros_like(p)
+        o.step()
+        torch.testing.assert_close(net[0].weight.detach(), start * expected)
+
+    net = model()
+    optimizer = optim.SGD(net.parameters(), lr=0.8, weight_decay=0.0)
+    attached = decay.decouple(optimizer, "independent")
+    decay.regroup(optimizer, net, 0.5)
+    step(net, optimizer, 0.5)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.2
+    step(net, optimizer, 1 - 0.25 * 0.5)
+    resumed = optim.SGD(decay.groups(net, 0.5), lr=123.0)
+    if order == "load, then decouple":
+        resumed.load_state_dict(optimizer.state_dict())
+        decay.decouple(resumed, "independent")
+    else:
+        decay.decouple(resumed, "independent")
+        resumed.load_state_dict(optimizer.state_dict())
+    step(net, resumed, 1 - 0.25 * 0.5)
+    attached.undo()
+    assert not any("peak_lr" in group for group in optimizer.param_groups)
+
+
 def test_one_cycle_says_its_own_peak() -> None:
     net = nn.Linear(2, 2, bias=False)
     optimizer = optim.SGD(decay.groups(net, 0.5), lr=0.1, momentum=0.9)
@@ -186,6 +215,23 @@ def test_a_tensor_learning_rate_works() -> None:
     expected = train(theirs, optim.AdamW(decay.groups(theirs, 0.3), lr=0.01, fused=True))
     for a, b in zip(train(ours, optimizer), expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch's own compiler
+def test_a_compiled_step_decays_alike() -> None:
+    plain, compiled = model(), model()
+    results: list[list[Tensor]] = []
+    for net in (plain, compiled):
+        optimizer = optim.SGD(decay.groups(net, 0.5), lr=0.1, momentum=0.9)
+        decay.decouple(optimizer)
+        decay.DecaySchedule(optimizer, decay.Linear(), 10)
+        step = torch.compile(optimizer.step, backend="eager") if net is compiled else optimizer.step
+        for _ in range(4):
+            optimizer.zero_grad()
+            (net(X) - 1).square().sum().backward()
+            step()
+        results.append([p.detach() for p in net.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
 def test_hooks_do_not_travel_with_a_copy_and_can_be_attached_to_it_again() -> None:

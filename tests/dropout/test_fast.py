@@ -77,6 +77,12 @@ def test_torch_runs_under_transformations(taken: list[str]) -> None:
     assert torch.equal(same[0], same[1])
     rows = torch.func.vmap(DropPath(0.5), randomness="different")(torch.ones(50, 8, 2))  # noise from new_ones
     assert torch.equal(rows[..., :1].expand_as(rows), rows) and 100 < int(rows.count_nonzero()) < 700
+
+    def scaled_row(scale: Tensor) -> Tensor:
+        return half(x[0]) * scale
+
+    closed_over = torch.func.vmap(scaled_row, randomness="different")(torch.ones(4))
+    assert not torch.equal(closed_over[0], closed_over[1])
     gradient = torch.func.grad(half_sum)(x)
     assert set(gradient.unique().tolist()) == {0.0, 2.0}
     with forward_ad.dual_level():

@@ -116,6 +116,14 @@ def test_flipped_bytes_never_escape(root: Path, name: str) -> None:
     assert rows(task) + len(task.skipped) == 41
 
 
+@pytest.mark.parametrize("content", [b"", "half"])
+def test_the_classes_keep_their_shares_when_pictures_are_left_out(root: Path, content: bytes | str) -> None:
+    for path in root.glob("cat/[0-5].png"):
+        path.write_bytes(path.read_bytes()[:100] if content == "half" else b"")
+    for seed in range(5):
+        assert np.bincount(read(root, train_size=7, seed=seed).develop.y).tolist() == [2, 5]
+
+
 def test_more_than_half_broken_is_an_error(root: Path) -> None:
     for i in range(5):
         for name in ("cat", "dog"):

@@ -137,6 +137,18 @@ def test_recipe_code_and_command_are_verbatim(page: Node):
     assert [p.text for p in page.all("pre")] == [content.recipe_toml, content.python_lines, content.command]
 
 
+def test_without_a_gain_the_recipe_handed_back_is_the_plain_model(page: Node):
+    for make in (no_gain, worse):
+        words = parse(page_of(make)).one("section", id="recipe").words
+        assert "No gain was shown, so the recipe handed back is the empty one: the plain model." in words
+        assert (
+            "What came nearest: dropout .3, batch norm, decay .05, rotate 15, translate .1; learning rate 0.003."
+            in words
+        )
+    assert "nearest" not in parse(page_of(plain_won)).words
+    assert "No gain" not in page.one("section", id="recipe").words
+
+
 def test_embedded_result_is_the_result(page: Node):
     island = page.one("script", type="application/json").text
     assert json.loads(island) == json.loads(json.dumps(digits().result.to_json()))
@@ -351,6 +363,7 @@ def test_numbers_that_are_not_numbers_do_not_break_the_page():
 
 def test_file_names_that_are_not_unicode():
     content = with_task(digits(), skipped=(("broken\udcff\x00.png", "bad\x1b[31m"),))
-    html = render(content)
+    html = render(replace(content, command="gapless tune data\udcff"))
     html.encode("utf-8")
     assert "broken\\udcff\\x00.png: bad\\x1b[31m" in parse(html).words
+    assert parse(html).all("pre")[2].text == "gapless tune data\\udcff"

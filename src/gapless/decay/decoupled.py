@@ -15,6 +15,9 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 
+_BY_SCHEDULE: frozenset[Coupling] = frozenset(("independent", "corrected"))  # need to know the top of the schedule
+
+
 class _Off(float):
     """Zero that can be told from a zero that somebody else wrote (a schedule that ends at 0)."""
 
@@ -27,7 +30,6 @@ class Decoupled:
         self.coupling: Coupling = coupling
         self.cautious = cautious
         self._peak_lr = peak_lr
-        self._peaks: list[float] = []
         self._off = _Off(0.0)
         self._held: list[float] = []
         self._before: dict[Tensor, Tensor] = {}  # the weights before this step, in memory that is kept
@@ -44,13 +46,13 @@ class Decoupled:
             handle.remove()
         self._give_back()
         self._before.clear()
+        for group in self.optimizer.param_groups:
+            group.pop("peak_lr", None)
 
     def _see_groups(self) -> None:
-        for group in self.optimizer.param_groups[len(self._peaks) :]:
-            own = group.get(
-                "max_lr", group.get("initial_lr", group["lr"])
-            )  # OneCycleLR's, any other scheduler's, none's
-            self._peaks.append(float(own) if self._peak_lr is None else self._peak_lr)
+        for group in self.optimizer.param_groups if self.coupling in _BY_SCHEDULE else ():
+            own = group.get("max_lr", group.get("initial_lr", group["lr"]))  # OneCycleLR's, any scheduler's, none's
+            group.setdefault("peak_lr", float(own) if self._peak_lr is None else self._peak_lr)
 
     def _start(self, optimizer: Optimizer, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs] | None:
         self._give_back()  # a step that raised never came to its end
@@ -101,9 +103,9 @@ class Decoupled:
         """(group, part of the weights to take away in this step) of the groups that decay."""
         rates: list[tuple[Group, float | Tensor]] = []
         skipped = cast(Tensor | None, getattr(self.optimizer, "found_inf", None))  # set by GradScaler for fused kernels
-        for group, strength, peak in zip(self.optimizer.param_groups, self._held, self._peaks, strict=True):
+        for group, strength in zip(self.optimizer.param_groups, self._held, strict=True):
             if strength != 0:
-                rate = shrink(self.coupling, strength, group["lr"], peak)
+                rate = shrink(self.coupling, strength, group["lr"], group.get("peak_lr", 1.0))
                 rates.append((group, rate if skipped is None else rate * (1 - skipped)))
         return rates
 
@@ -133,7 +135,7 @@ def decouple(
         coupling: decoupled (times lr), independent (times lr / peak_lr), constant, or corrected (times lr^2 / peak_lr).
         cautious: Chen et al., arXiv 2510.12402.
         peak_lr: lr at the top of the schedule. Default: what the group's scheduler says (max_lr or
-            initial_lr), or its lr now if it has none.
+            initial_lr), or its lr now if it has none. Kept in the group as `peak_lr`, and so in its state_dict.
 
     Raises:
         ValueError: a coupling through the gradient, no weight_decay in a group, LBFGS, or decoupled already.

@@ -101,24 +101,14 @@ def attach(
             raise ValueError(f"attach: {kind} must be in [0, 1), got {p!r}")
     _refuse_wrapped(model)
     _check_patterns(model, where)
-    steps: list[_Step] = []
-    homeless: list[Placement] = []
-    for kind, p in rates.items():
-        if p > 0:
-            if kind == "input":
-                found = list(_input_steps(model, p))
-            else:
-                found = [step for step in _kind_steps(model, kind, p) if _fits(step.placement.path, where)]
-            steps += found
-            if not found:
-                homeless.append(Placement("", kind, 0.0, _no_place(kind)))
-    if homeless and not steps:
-        reasons = "; ".join(f"{h.what}: {h.why}" for h in homeless)
+    steps, unplaced = _plan(model, {kind: p for kind, p in rates.items() if p > 0}, where)
+    if unplaced and not steps:
+        reasons = "; ".join(f"{line.what}: {line.why}" for line in unplaced)
         raise ValueError(f"attach: {type(model).__name__} has no place for dropout ({reasons})")
     detach(model)
     for step in steps:
         _carry_out(step)
-    return Attached(model, tuple(step.placement for step in steps) + tuple(homeless))
+    return Attached(model, (*(step.placement for step in steps), *unplaced))
 
 
 def detach(model: nn.Module) -> None:
@@ -130,6 +120,21 @@ def detach(model: nn.Module) -> None:
         if _HANDLE in module.__dict__:
             module.__dict__.pop(_HANDLE).remove()
             delattr(module, _CHILD)
+
+
+def _plan(model: nn.Module, rates: dict[Kind, float], where: Sequence[str]) -> tuple[list[_Step], list[Placement]]:
+    """What to change, and a line for every kind that found no place."""
+    steps: list[_Step] = []
+    unplaced: list[Placement] = []
+    for kind, p in rates.items():
+        if kind == "input":
+            found = list(_input_steps(model, p))
+        else:
+            found = [step for step in _kind_steps(model, kind, p) if _fits(step.placement.path, where)]
+        steps += found
+        if not found:
+            unplaced.append(Placement("", kind, 0.0, _no_place(kind, where)))
+    return steps, unplaced
 
 
 def _carry_out(step: _Step) -> None:
@@ -225,10 +230,11 @@ def _plain(module: nn.Module, name: str) -> float:
     return float(module.__dict__[_RECORD][1] if _RECORD in module.__dict__ else getattr(module, name))
 
 
-def _no_place(kind: Kind) -> str:
+def _no_place(kind: Kind, where: Sequence[str]) -> str:
     if kind == "input":
         return "there is no weight layer"
-    return f"there is no {_PLACE[kind]} after the first weight layer, and no dropout of the model's own"
+    near = "" if "*" in where else f" among where={list(where)}"
+    return f"there is no {_PLACE[kind]} after the first weight layer{near}, and no dropout of the model's own"
 
 
 def _fits(path: str, where: Sequence[str]) -> bool:

@@ -72,8 +72,10 @@ def _share(share: Share, f: Figures) -> str:
 def _recipe(content: Content) -> str:
     if content.plain_won:
         return "Recipe: none; keep the plain model."
-    keep = "" if content.result.verdict == "improved" else " (not shown to help: keep the plain model)"
-    return f"Recipe: {content.summary or 'see recipe.toml'}{keep}."
+    if content.result.verdict == "improved":
+        return f"Recipe: {content.summary or 'see recipe.toml'}."
+    nearest = f" What came nearest: {content.summary}." if content.summary else ""
+    return f"Recipe: none; keep the plain model.{nearest}"
 
 
 def next_steps(content: Content, out_dir: str | Path) -> list[str]:

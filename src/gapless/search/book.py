@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from gapless.recipe import Recipe
-from gapless.search.journal import Event
+from gapless.search.journal import Event, replay
 from gapless.search.result import Status
 
 
@@ -66,8 +66,7 @@ class Book:
     @classmethod
     def replay(cls, events: Iterable[Event]) -> Book:
         book = cls()
-        for event in events:
-            book.take(event)
+        replay(events, book.take)
         return book
 
     def take(self, event: Event) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gapless.recipe import Recipe
-from gapless.search.journal import Event
+from gapless.search.journal import Event, replay
 from gapless.search.result import Interval, Pillar, Side, VerdictWord
 from gapless.search.statistics import difference_interval, mean_interval, spread
 
@@ -66,8 +66,7 @@ class Confirmation:
     @classmethod
     def replay(cls, events: Iterable[Event]) -> Confirmation:
         confirmation = cls()
-        for event in events:
-            confirmation.take(event)
+        replay(events, confirmation.take)
         return confirmation
 
     def take(self, event: Event) -> None:

@@ -11,12 +11,14 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import create_trial
 
 from gapless.recipe import Recipe
-from gapless.search.space import LEARNING_RATES, OFF, Knob
+from gapless.search.space import OFF, Knob, Rates
 
 _LR = "learning rate"
 
 
-def propose(tried: Sequence[tuple[Recipe, float, float]], knobs: Sequence[Knob], seed: int) -> tuple[Recipe, float]:
+def propose(
+    tried: Sequence[tuple[Recipe, float, float]], knobs: Sequence[Knob], rates: Rates, seed: int
+) -> tuple[Recipe, float]:
     """A recipe and learning rate that are likely to do better than most of those tried.
 
     Multivariate TPE (Bergstra et al., NeurIPS 2011; multivariate: Falkner et al., ICML 2018) over one number a knob,
@@ -24,11 +26,12 @@ def propose(tried: Sequence[tuple[Recipe, float, float]], knobs: Sequence[Knob],
 
     Args:
         tried: recipe, learning rate and value (higher is better) of what has been tried.
+        rates: learning rates are drawn between their second and their last but one notch.
         seed: decides the draw; another one for every proposal.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space: dict[str, BaseDistribution] = {k.name: FloatDistribution(OFF, 1.0) for k in knobs}
-    space[_LR] = FloatDistribution(math.log(LEARNING_RATES[1]), math.log(LEARNING_RATES[-2]))
+    space[_LR] = FloatDistribution(math.log(rates.notches[1]), math.log(rates.notches[-2]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=10, multivariate=True)

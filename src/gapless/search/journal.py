@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -39,7 +40,11 @@ class Journal:
             raise UsageError(
                 f"{path.parent}: another gapless works on this run; wait for it, or choose another --out"
             ) from error
-        self.events = self._read()
+        try:
+            self.events = self._read()
+        except BaseException:
+            self._file.close()
+            raise
 
     def _read(self) -> list[Event]:
         self._file.seek(0)
@@ -50,7 +55,7 @@ class Journal:
         events: list[Event] = []
         for number, line in enumerate(content[:whole].splitlines(), 1):
             try:
-                events.append(json.loads(line))
+                events.append(_event(line))
             except ValueError as error:
                 raise DataError(
                     f"{self.path} line {number}: damaged ({error}); choose another --out, or delete it and what follows"
@@ -86,3 +91,28 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _event(line: bytes) -> Event:
+    event = json.loads(line)
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        raise ValueError("no event")
+    if not isinstance(event.get("at"), int | float):
+        raise ValueError("an event without its time")
+    return event
+
+
+def replay(events: Iterable[Event], take: Callable[[Event], None]) -> None:
+    """Hands every event to `take`.
+
+    Raises:
+        DataError: an event without what its kind needs; names its line.
+    """
+    for number, event in enumerate(events, 1):
+        try:
+            take(event)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"journal.jsonl line {number}: not a {event['event']} of this version of gapless ({error!r}); "
+                "choose another --out"
+            ) from error

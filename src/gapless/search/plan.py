@@ -22,7 +22,10 @@ def make_plan(run: Run, openings: Mapping[str, Recipe]) -> tuple[Plan, float]:
         DataError: the model cannot be trained.
     """
     options = run.options
-    plan, before = Plan(1, options.batch_size, device=options.device), run.event("plan")
+    plan, before = (
+        Plan(1, options.batch_size, options.optimizer, ema=options.ema, device=options.device),
+        run.event("plan"),
+    )
     if before is not None:
         if options.epochs not in (None, before["epochs"]):
             raise UsageError(

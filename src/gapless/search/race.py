@@ -16,11 +16,8 @@ import numpy as np
 from gapless.recipe import Recipe
 from gapless.search.book import Book, Candidate, Rank
 from gapless.search.joint import propose
-from gapless.search.space import LEARNING_RATES, Knob, moves
+from gapless.search.space import Knob, Rates, moves
 from gapless.train import draws
-
-FIRST_RATES = (3e-3, 1e-2)
-"""Where the search for a learning rate begins; it climbs from there, notch by notch, while that helps."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Start:
 class Race:
     """The rules of one search.
 
-    openings: recipes that open it, by name, the plain model among them. knobs: what moves and proposals may turn.
+    openings: recipes that open it, by name, the plain model among them. knobs, rates: what moves and proposals turn.
     splits: how many train/select splits a candidate is judged on. opening_splits: on how many of these the learning
     rates are compared. rows: of one select part, for the accuracy's noise; 0 where scores are not shares. seed: of the
     run.
@@ -43,6 +40,7 @@ class Race:
 
     openings: Mapping[str, Recipe]
     knobs: tuple[Knob, ...]
+    rates: Rates
     splits: int
     opening_splits: int
     rows: int
@@ -62,7 +60,7 @@ class Race:
         return self._opening(book, set()) is None
 
     def _opening(self, book: Book, running: set[tuple[int, int]]) -> Start | None:
-        for rate in FIRST_RATES:
+        for rate in self.rates.first:
             for name in self.openings:
                 if (start := self._rate(book, running, name, rate)) is not None:
                     return start
@@ -102,16 +100,17 @@ class Race:
     def _next_rate(self, book: Book, name: str) -> float | None:
         """The neighbour of the best learning rate that is not tried yet; None when it has both, or for a failure."""
         ranks = self._rate_ranks(book, name)
-        if any(rate not in ranks for rate in FIRST_RATES):
+        if any(rate not in ranks for rate in self.rates.first):
             return None
         good = {rate: rank for rate, rank in ranks.items() if rank is not None}
+        notches = self.rates.notches
         if not good:
-            lower = [rate for rate in LEARNING_RATES if rate < min(ranks)]
+            lower = [rate for rate in notches if rate < min(ranks)]
             return lower[-1] if lower else None
-        at = LEARNING_RATES.index(max(good, key=lambda rate: good[rate]))
+        at = notches.index(max(good, key=lambda rate: good[rate]))
         for neighbour in (at - 1, at + 1):
-            if 0 <= neighbour < len(LEARNING_RATES) and LEARNING_RATES[neighbour] not in ranks:
-                return LEARNING_RATES[neighbour]
+            if 0 <= neighbour < len(notches) and notches[neighbour] not in ranks:
+                return notches[neighbour]
         return None
 
     def tuned(self, book: Book, name: str) -> Candidate | None:
@@ -122,7 +121,7 @@ class Race:
 
     def _settled(self, book: Book, name: str) -> Candidate | None:
         """An opening recipe whose learning rate is found; None while one of its trials is still to come."""
-        rates = (*FIRST_RATES, self._next_rate(book, name))
+        rates = (*self.rates.first, self._next_rate(book, name))
         if any(rate is not None and self._rate(book, set(), name, rate) is not None for rate in rates):
             return None
         return self.tuned(book, name)
@@ -180,12 +179,12 @@ class Race:
                     origin = f"{self._origin(book, champion)}, {name}"
                     return Start(Candidate(number, recipe, lr, "moves", origin), 0)
         tried = [(c.recipe, c.lr, value) for c in book.candidates if (value := book.relative(c.number)) is not None]
-        recipe, lr = propose(tried, self.knobs, draws.key(self.seed, "joint", number) % 2**32)
+        recipe, lr = propose(tried, self.knobs, self.rates, draws.key(self.seed, "joint", number) % 2**32)
         return Start(Candidate(number, recipe, lr, "joint", "joint proposal"), 0)
 
     def _moves(self, book: Book, champion: Candidate) -> Iterator[tuple[str, Recipe, float]]:
         """The champion's moves in an order of their own for every champion."""
-        found = list(moves(champion.recipe, champion.lr, self.knobs))
+        found = list(moves(champion.recipe, champion.lr, self.knobs, self.rates))
         for i in draws.stream(self.seed, "moves", champion.number).permutation(len(found)):
             yield found[i].name, found[i].recipe, found[i].lr
 

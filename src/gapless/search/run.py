@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gapless.data import Task
 from gapless.search.book import Book
@@ -26,7 +26,8 @@ class TuneOptions:
     """What the user chose.
 
     minutes: the promise, or None with trials: the number of trainings in the search. epochs: None lets the data and
-    the budget decide. begun: time.monotonic() when the command began, so that loading counts.
+    the budget decide. ema: decay of averaged weights, 0 for none. begun: time.monotonic() when the command began, so
+    that loading counts.
     """
 
     out: Path
@@ -34,6 +35,8 @@ class TuneOptions:
     trials: int | None = None
     epochs: int | None = None
     batch_size: int = 64
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    ema: float = 0.0
     seed: int = 0
     workers: int = 2
     device: str = "cpu"

@@ -8,8 +8,22 @@ from dataclasses import dataclass
 
 from gapless.recipe import PILLARS, Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe
 
-LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-"""The notches of the learning rate, in every search; batch norm may bear 10 to 100 times what a plain model does."""
+
+@dataclass(frozen=True)
+class Rates:
+    """The notches of the learning rate in a search, and the two where the search for it begins; it climbs from there.
+
+    They span three powers of ten: batch norm may bear 10 to 100 times what a plain model does.
+    """
+
+    notches: tuple[float, ...]
+    first: tuple[float, float]
+
+
+RATES = {
+    "adamw": Rates((1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1), (3e-3, 1e-2)),
+    "sgd": Rates((1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0), (3e-2, 1e-1)),
+}
 
 OFF = -0.5
 """Positions of a knob run from here to 1; below 0 the knob is off, so that a third of all draws switch it off."""
@@ -166,10 +180,10 @@ class Move:
     lr: float
 
 
-def moves(recipe: Recipe, lr: float, knobs: tuple[Knob, ...]) -> Iterator[Move]:
+def moves(recipe: Recipe, lr: float, knobs: tuple[Knob, ...], rates: Rates) -> Iterator[Move]:
     """All that is one step away: learning rate up or down, a pillar off, stronger or weaker, a knob off or on."""
     for name, rate in (("higher learning rate", lr * 1.8), ("lower learning rate", lr / 1.8)):
-        if LEARNING_RATES[0] <= rate <= LEARNING_RATES[-1]:
+        if rates.notches[0] <= rate <= rates.notches[-1]:
             yield Move(name, recipe, _round(rate))
     for pillar in PILLARS:
         if recipe.part(pillar).active:

@@ -18,7 +18,7 @@ from gapless.search.plan import make_plan
 from gapless.search.proof import Proof
 from gapless.search.race import Race
 from gapless.search.run import Listener, Run, TuneOptions, Work
-from gapless.search.space import Knob, fit
+from gapless.search.space import RATES, Knob, fit
 from gapless.search.supported import check, check_device, only, supported
 from gapless.search.trials import FINALS, Trials
 from gapless.train.loop import Plan
@@ -71,6 +71,8 @@ def _same_run(journal: Journal, task: Task, options: TuneOptions) -> None:
         "model": task.model_name,
         "seed": options.seed,
         "batch size": options.batch_size,
+        "optimizer": options.optimizer,
+        "averaging of weights": options.ema,
     }
     if not journal.events:
         event = {"event": "run", "schema": 1, **facts, "at": 0.0}
@@ -112,6 +114,7 @@ class _Stages:
         self.race = Race(
             self.openings,
             knobs,
+            RATES[self.options.optimizer],
             splits=5 if select < 1000 else 3 if select < 5000 else 2,
             opening_splits=2 if select < 100 else 1,
             rows=round(select) if self.task.classes else 0,

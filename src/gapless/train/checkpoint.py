@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # it may not even have been begun
+            beside.unlink()
         raise DataError(f"{path}: cannot be written: {error.strerror}; make room or choose another --out") from error
 
 
@@ -49,7 +51,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:  # pyright: ignore[reportUnknownVariableType]  # safetensors is untyped
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            facts = json.loads((file.metadata() or {})["facts"])
+            facts = dict(json.loads((file.metadata() or {})["facts"]).items())
     except Exception as error:  # safetensors raises its own and the system's errors
         raise DataError(f"{path}: not a readable checkpoint: {error}") from error
     return tensors, facts

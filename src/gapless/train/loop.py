@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from gapless.errors import DataError
 from gapless.recipe.augment import pair, vary
 from gapless.train import checkpoint, draws
 from gapless.train.batches import Feed, Scale
@@ -155,15 +158,28 @@ class Trainer:
             tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{k}": torch.as_tensor(v) for k, v in state.items() if v is not None}
-        checkpoint.write(path, tensors, {"epoch": self.epoch})
+        checkpoint.write(path, tensors, {"epoch": self.epoch, "training": self._identity()})
+
+    def _identity(self) -> str:
+        """Another one for another recipe, learning rate, seed, plan or choice of rows; the device may change."""
+        facts = [self.recipe.to_dict(), self.lr, self.seed, asdict(replace(self.plan, device="")), self.rows.tolist()]
+        return hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
 
     def load(self, path: Path) -> None:
         """Goes on from what `save` wrote.
 
         Raises:
-            DataError: the file is missing or damaged.
+            DataError: the file is missing or damaged, or of another training.
         """
         tensors, facts = checkpoint.read(path)
+        if facts.get("training") != self._identity():
+            raise DataError(f"{path}: the checkpoint of another training; delete it")
+        try:
+            self._restore(tensors, int(facts["epoch"]))
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:  # torch's errors and those of wrong names
+            raise DataError(f"{path}: not a checkpoint of this training: {error}; delete it") from error
+
+    def _restore(self, tensors: dict[str, Tensor], epoch: int) -> None:
         self.model.load_state_dict(_under("model.", tensors))
         if self.average is not None:
             self.average.load_state_dict(_under("average.", tensors))
@@ -177,7 +193,7 @@ class Trainer:
             for entry, value in entries.items():
                 if value.shape == parameter.shape:  # fused steps go through memory: the same order as the weights
                     entries[entry] = torch.empty_like(parameter).copy_(value)
-        self.epoch = int(facts["epoch"])
+        self.epoch = epoch
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -188,7 +204,7 @@ def _averaging(decay: float) -> Callable[..., None]:
     """An exponential moving average of what is a number; counts and column numbers are copied (torch rounds them)."""
     average = get_ema_multi_avg_fn(decay)
 
-    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
         if averaged[0].is_floating_point() or averaged[0].is_complex():
             average(averaged, current, count)
         else:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from gapless.train.loop import Diverged
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,18 +42,33 @@ class Scores:
 
 @torch.no_grad()
 def score(model: nn.Module, feed: Feed, rows: NDArray[np.int64] | None = None, batch: int = 512) -> Scores:
-    """Scores in eval mode and without augmentation; the model's training mode is given back afterwards.
+    """Scores in eval mode and without augmentation; every module's mode is given back afterwards.
 
     Args:
         feed: the data with its labels.
         rows: which rows; None takes all.
+
+    Raises:
+        Diverged: the model gives NaN, or numbers too large for a loss.
     """
-    training = model.training
-    model.eval()
     index = torch.arange(len(feed)) if rows is None else torch.from_numpy(rows)
-    outputs = torch.cat([model(feed.inputs(part)) for part in index.split(batch)]).float()
-    model.train(training)
-    return _scores(outputs, feed.labels[index.to(feed.labels.device)], feed.classes)
+    with _eval_mode(model):
+        outputs = torch.cat([model(feed.inputs(part)) for part in index.split(batch)]).float()
+    scores = _scores(outputs, feed.labels[index.to(feed.labels.device)], feed.classes)
+    if not (math.isfinite(scores.loss) and math.isfinite(scores.mean)):
+        raise Diverged(f"the model gives NaN or numbers without bound: its loss is {scores.loss} when it is scored")
+    return scores
+
+
+@contextmanager
+def _eval_mode(model: nn.Module) -> Generator[None]:
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
 
 
 def _scores(outputs: Tensor, labels: Tensor, classes: int) -> Scores:

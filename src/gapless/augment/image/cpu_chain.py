@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from gapless.augment.image import cpu_gather as gather
 from gapless.augment.image import cpu_levels as levels
 from gapless.augment.image import cpu_neighbours as neighbours
+from gapless.augment.image.cpu_memory import wide_vectors
 from gapless.augment.image.cpu_resample import resample, taps
 
 _F = np.float32
 
-WARP, HOMOGRAPHY, MOVE, RESAMPLE, COLOR, HUE, LUT, STRETCH, EQUALIZE, KERNEL, BLUR, JPEG, NOISE, BOX, GRID = range(1, 16)
-"""The codes of steps; 0 ends a chain. COLOR's row decides whether it needs the mean colour."""
+WARP, HOMOGRAPHY, MOVE, RESAMPLE = range(1, 5)
+COLOR, TONED, HUE, LUT, STRETCH, EQUALIZE, NOISE = range(5, 12)
+KERNEL, BLUR, JPEG, BOX, GRID = range(12, 17)
+"""The codes of steps; 0 ends a chain. MOVE is a warp by whole pixels, TONED a matrix that needs the mean colour."""
 
 
 class Pictures(NamedTuple):
@@ -153,7 +156,7 @@ def _move(code, matrix, height, width, finish, scratch, color, line, planes, cha
 
 @njit(**gather.OPTIONS)
 def _resize(entries, height, width, out_height, out_width, finish, scratch, planes, channel, alpha):
-    """A smooth warp of what is packed into planes of the output's size; entries: scale and shift along x and along y."""
+    """A smooth warp of what is packed into planes of the output's size; entries: scale and shift along x, along y."""
     wide_vectors()
     starts_x, starts_y = scratch.starts[:out_width], scratch.starts[out_width:]
     x, y = scratch.weights_x, scratch.weights_y
@@ -172,7 +175,7 @@ def _resize(entries, height, width, out_height, out_width, finish, scratch, plan
 
 
 @njit(**gather.OPTIONS)
-def _levels(code, row, steps, channel, pixels, planes, finish, last, colour, table):
+def _levels(code, row, steps, pixels, planes, finish, last, colour, table):
     """A step on the levels of one pixel, or on all of them; returns whether the scale is done with it."""
     wide_vectors()
     count = 3 if colour else len(planes)
@@ -190,7 +193,7 @@ def _levels(code, row, steps, channel, pixels, planes, finish, last, colour, tab
         return last
     if code == HUE:
         if colour:
-            levels.turn_hue(planes[0], planes[1], planes[2], pixels, steps.hue[row])
+            levels.turn_hue(planes[0], planes[1], planes[2], pixels, steps.hue[row, 0])
         return False
     for c in range(count):
         if code == LUT:
@@ -209,3 +212,96 @@ def _levels(code, row, steps, channel, pixels, planes, finish, last, colour, tab
             if steps.noise[row, 1] > 0:
                 levels.add_specks(planes[c], pixels, _F(steps.noise[row, 1]), key)
     return False
+
+
+@njit(**gather.OPTIONS)
+def _planes(code, row, steps, height, width, planes, colour, work):
+    """A step on neighbours or regions of every colour plane."""
+    wide_vectors()
+    if code == JPEG and colour:
+        luma, chroma = steps.jpeg[row, :64], steps.jpeg[row, 64:]
+        neighbours.jpeg_colour(planes[0], planes[1], planes[2], height, width, luma, chroma, work)
+        return
+    for c in range(3 if colour else len(planes)):
+        if code == KERNEL:
+            neighbours.filter3(planes[c], height, width, steps.kernel[row], work)
+        elif code == BLUR:
+            neighbours.blur(planes[c], height, width, steps.blur[row], work)
+        elif code == JPEG:
+            neighbours.quantize(planes[c], height, width, steps.jpeg[row, :64])
+        elif code == BOX:
+            levels.paint_box(planes[c], height, width, steps.box[row])
+        elif code == GRID:
+            levels.paint_grid(planes[c], height, width, steps.grid[row])
+
+
+@njit(**gather.OPTIONS)
+def _place(b, t, pictures, steps, finish, scratch, planes, loaded, height, width, out_height, out_width, result):
+    """The step at t, which places pixels, and the colour matrix after it if there is one; returns the next t and
+    whether the scale is done. A step that does not place pixels has them read where they are."""
+    wide_vectors()
+    code, row = int(steps.code[b, t]), steps.row[b, t]
+    following = t + 1 if WARP <= code <= RESAMPLE else t
+    matrix = steps.warp[row if WARP <= code <= MOVE else 0]
+    if not WARP <= code <= RESAMPLE:
+        code = MOVE
+        matrix = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.float32)
+    colored = -1
+    if code != RESAMPLE and steps.code[b, following] == COLOR:
+        colored = steps.row[b, following]
+        following += 1
+    last = steps.code[b, following] == 0 and code != RESAMPLE
+    channels = len(result)
+    none = np.zeros(3, np.float32)
+    color = _matrix(steps, colored, none, finish, last)
+    for channel in range(-1 if channels in (3, 4) else 0, channels):
+        if channels in (3, 4) and 0 <= channel < 3:
+            continue
+        _pack(pictures, b, channels, channel, height, width, planes, loaded, finish, scratch.packed)
+        alpha = channels == 4 and channel == 3
+        if code == RESAMPLE:
+            entries = steps.smooth[row]
+            _resize(entries, height, width, out_height, out_width, finish, scratch, result, channel, alpha)
+        else:
+            line = _line(steps, -1 if alpha else colored, _F(0), finish, last, max(channel, 0))
+            _move(code, matrix, height, width, finish, scratch, color, line, result, channel)
+    return following, last
+
+
+@njit(**gather.OPTIONS)
+def _picture(b, pictures, steps, finish, scratch, out, out_height, out_width):
+    """The whole chain of one picture; out: its planes (C, out_height * out_width)."""
+    wide_vectors()
+    height, width = pictures.height[b], pictures.width[b]
+    colour = len(out) in (3, 4)
+    same = height == out_height and width == out_width
+    planes = out if same else scratch.planes
+    t, loaded, scaled = 0, False, False
+    while not loaded or steps.code[b, t] != 0:
+        code = int(steps.code[b, t])
+        if not loaded or WARP <= code <= RESAMPLE:
+            result = out if code == RESAMPLE else planes
+            t, scaled = _place(
+                b, t, pictures, steps, finish, scratch, planes, loaded, height, width, out_height, out_width, result
+            )
+            loaded = True
+            if code == RESAMPLE:
+                height, width, planes = out_height, out_width, out
+            continue
+        row = steps.row[b, t]
+        if code <= NOISE:
+            last = steps.code[b, t + 1] == 0 and len(out) != 4
+            scaled = _levels(code, row, steps, height * width, planes, finish, last, colour, scratch.table)
+        else:
+            _planes(code, row, steps, height, width, planes, colour, scratch.work)
+        t += 1
+    if not scaled:
+        for channel in range(len(out)):
+            levels.relevel(planes[channel], height * width, _line(steps, -1, _F(0), finish, True, channel))
+
+
+@njit(cache=True, **gather.OPTIONS)
+def run_chains(start, stop, pictures, steps, finish, scratch, out, out_height, out_width):
+    """Runs the pictures from start to stop; out: (B, C, out_height * out_width) float32."""
+    for b in range(start, stop):
+        _picture(b, pictures, steps, finish, scratch, out[b], out_height, out_width)

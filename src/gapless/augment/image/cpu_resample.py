@@ -107,7 +107,7 @@ def _across(row, first, starts, weights, size, count, out, red, green, blue):
 
 @njit(**OPTIONS)
 def resample(packed, height, width, across, down, out_height, out_width, fill, acc, row, red, green, blue):
-    """across, down: (starts, weights, count) from `taps`. fill: (3,) levels where both filters are not inside.
+    """across, down: (starts, weights, count) from `taps`. fill: the level where a filter is not inside.
 
     acc: 3 width floats, row: width + count words, for the taking.
     """
@@ -123,11 +123,11 @@ def resample(packed, height, width, across, down, out_height, out_width, fill, a
         out = y * out_width
         _down(packed, width + 2, height, first, last, int(rows[y]), heights, y, out_height, depth, acc, row)
         _across(row, first, starts, weights, out_width, count, out, red, green, blue)
-        if fill.any():
+        if fill > 0:
             outside = _nothing(heights, y, out_height, depth)
             for x in range(out_width):
                 if outside or _nothing(weights, x, out_width, count):
-                    red[out + x], green[out + x], blue[out + x] = fill
+                    red[out + x] = green[out + x] = blue[out + x] = fill
 
 
 @njit(**OPTIONS)

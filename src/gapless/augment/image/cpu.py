@@ -1,0 +1,181 @@
+"""Runs a program on uint8 pictures in memory, on the CPU, compiled: one pass from the source bytes to the batch.
+
+A warp, the colour matrix after it, normalising, uint8 to float32 and HWC to CHW are one loop over the pixels. Nothing
+is allocated for a picture, and the global interpreter lock is not held, so threads share the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gapless.augment.image import cpu_chain as chain
+from gapless.augment.image.algebra import BLUR_RADIUS
+from gapless.augment.image.cpu_encode import encode
+from gapless.augment.image.cpu_gather import STRIP
+from gapless.augment.image.cpu_resample import TAPS
+from gapless.augment.image.program import Program
+from gapless.errors import DataError, UsageError
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Normal:
+    """out = (level - mean) / deviation for each channel, levels from 0 to 1."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+def run(
+    program: Program,
+    pictures: Bytes | Sequence[Bytes],
+    normal: Normal | None = None,
+    out: Tensor | None = None,
+    threads: int = 1,
+) -> Tensor:
+    """The augmented batch, (B, C, H', W') float32 with levels in [0, 1], or normalised.
+
+    Args:
+        program: for as many pictures of these sizes.
+        pictures: uint8 (B, H, W, C), or B arrays (H, W, C) of any sizes; C = 1 is gray, 3 RGB, 4 RGBA, any other number
+            is treated channel by channel as gray. Never changed.
+        normal: what to subtract and divide by; None leaves levels in [0, 1].
+        out: where to write, contiguous float32 of the result's shape; None makes a new tensor. Reusing one saves the
+            time that a fresh block of memory costs.
+        threads: over how many threads to share the pictures.
+    """
+    sources = _sources(program, pictures)
+    channels = sources.channels
+    shape = (program.batch, channels, *program.size)
+    if out is None:
+        out = torch.empty(shape)
+    elif tuple(out.shape) != shape or out.dtype != torch.float32 or not out.is_contiguous():
+        raise UsageError(f"out must be contiguous float32 of shape {shape}, got {out.dtype} {tuple(out.shape)}")
+    if threads < 1:
+        raise UsageError(f"threads must be at least 1, got {threads}")
+    if not program.batch:
+        return out
+    steps = encode(program)
+    flat = out.view(*shape[:2], -1).numpy()
+    finish = _finish(program, normal, channels)
+    parts = np.linspace(0, program.batch, min(threads, program.batch) + 1).astype(int).tolist()
+
+    def work(part: int) -> None:
+        scratch = _scratch(program, sources.pictures, steps, channels)
+        chain.run_chains(parts[part], parts[part + 1], sources.pictures, steps, finish, scratch, flat, *program.size)
+
+    if len(parts) == 2:
+        work(0)
+    else:
+        list(_pool(threads).map(work, range(len(parts) - 1)))
+    return out
+
+
+@lru_cache(maxsize=4)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "gapless-pictures")
+
+
+@dataclass(frozen=True)
+class _Sources:
+    pictures: chain.Pictures
+    channels: int
+    owners: Bytes | Sequence[Bytes]
+    """Keeps the memory behind the addresses alive."""
+
+
+def _sources(program: Program, pictures: Bytes | Sequence[Bytes]) -> _Sources:
+    batch = program.batch
+    if len(pictures) != batch:
+        raise DataError(f"the program is for {batch} pictures, got {len(pictures)}")
+    if isinstance(pictures, np.ndarray):
+        _check_picture(pictures, 4)
+        pictures = _compact(pictures)
+        _, height, width, channels = pictures.shape
+        address = pictures.ctypes.data + np.arange(batch, dtype=np.int64) * pictures.strides[0]
+        pitch, heights, widths = (np.full(batch, n, np.int64) for n in (pictures.strides[1], height, width))
+    else:
+        for picture in pictures:
+            _check_picture(picture, 3)
+        pictures = [_compact(picture) for picture in pictures]
+        if len({picture.shape[2] for picture in pictures}) > 1:
+            raise DataError("all pictures of a batch must have the same number of channels")
+        channels = pictures[0].shape[2] if batch else 3
+        address, pitch, heights, widths = (
+            np.array([(p.ctypes.data, p.strides[0], p.shape[0], p.shape[1]) for p in pictures], np.int64)
+            .reshape(batch, 4)
+            .T.copy()
+        )
+    if np.any(heights != program.height) or np.any(widths != program.width):
+        raise DataError("the program was made for pictures of other sizes")
+    return _Sources(chain.Pictures(address, pitch, heights, widths), channels, pictures)
+
+
+def _check_picture(picture: Any, dimensions: int) -> None:
+    wanted = "(B, H, W, C)" if dimensions == 4 else "(H, W, C)"
+    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != dimensions:
+        got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        raise DataError(f"pictures must be uint8 arrays of shape {wanted}, got {got}")
+    if 0 in picture.shape[1:] or (dimensions == 3 and 0 in picture.shape):
+        raise DataError(f"a picture must have at least one pixel and one channel, got shape {picture.shape}")
+
+
+def _compact(picture: Bytes) -> Bytes:
+    """The picture with the bytes of a row side by side; a copy only where they are not."""
+    channels = picture.shape[-1]
+    if picture.strides[-1] == 1 and picture.strides[-2] == channels:
+        return picture
+    return np.ascontiguousarray(picture)
+
+
+def _finish(program: Program, normal: Normal | None, channels: int) -> chain.Finish:
+    scale, offset = np.full(channels, 1 / 255), np.zeros(channels)
+    if normal is not None:
+        if len(normal.mean) != channels or len(normal.deviation) != channels:
+            raise UsageError(f"normal must have {channels} means and deviations, one for each channel")
+        scale, offset = scale / normal.deviation, -np.array(normal.mean) / normal.deviation
+    fill = program.fill
+    return chain.Finish(
+        scale.astype(np.float32),
+        offset.astype(np.float32),
+        fill in ("edge", "reflect"),
+        fill == "reflect",
+        128.0 if fill == "gray" else 0.0,
+    )
+
+
+def _scratch(program: Program, pictures: chain.Pictures, steps: chain.Steps, channels: int) -> chain.Scratch:
+    height, width = (max(int(sides.max()), 1) for sides in (pictures.height, pictures.width))
+    out_height, out_width = program.size
+    largest = max(height, out_height), max(width, out_width)
+    words, pixels = (largest[0] + 2) * (largest[1] + 2), largest[0] * largest[1]
+    shrink_x, shrink_y = np.abs(steps.smooth[:, [0, 2]]).max(axis=0, initial=0) * (
+        width / out_width,
+        height / out_height,
+    )
+    return chain.Scratch(
+        packed=np.empty(words, np.uint32),
+        squares=np.empty(words, np.uint32),
+        xs=np.empty(max(STRIP, largest[1]), np.float32),
+        ys=np.empty(max(STRIP, largest[1]), np.float32),
+        planes=np.empty((channels, height * width if program.resizes else 0), np.float32),
+        work=np.empty(2 * pixels + 3 * largest[1] + 2 * BLUR_RADIUS, np.float32),
+        table=np.empty(256, np.float32),
+        starts=np.empty(out_height + out_width, np.float32),
+        weights_x=np.empty(out_width * _taps(shrink_x), np.float32),
+        weights_y=np.empty(out_height * _taps(shrink_y), np.float32),
+    )
+
+
+def _taps(shrink: float) -> int:
+    return int(np.ceil(2 * max(shrink, 1))) + TAPS
