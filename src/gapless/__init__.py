@@ -18,7 +18,7 @@ _HOME = {
 }
 _PILLARS = ("augment", "batchnorm", "decay", "dropout")
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "DataError",
     "GaplessError",
     "Recipe",

@@ -134,6 +134,18 @@ def test_a_stale_gradient_cannot_move_a_frozen_layer() -> None:
     assert torch.equal(model[1].weight, before)
 
 
+@pytest.mark.parametrize("evaluate", [False, True])
+def test_a_thawed_layer_has_the_mode_it_would_have(evaluate: bool) -> None:
+    """One layer was in eval mode in a training model; it stays so unless the model's mode was changed since."""
+    model = net()
+    model[1].eval()
+    converted = freeze(model)
+    if evaluate:
+        model.eval()
+    converted.undo()
+    assert [model[1].training, model[5].training] == [False, not evaluate]
+
+
 def test_renorm_counts_from_the_batches_already_seen() -> None:
     model = net()
     to_renorm(model, start=0, r_end=3, d_end=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from gapless.batchnorm import adapt, drift, dropout_shift, freeze, insert, reestimate
+from gapless.batchnorm import FrozenBatchNorm, adapt, drift, dropout_shift, freeze, insert, reestimate
 
 Digits = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -159,13 +160,26 @@ def test_the_seed_decides_the_masks(digits: Digits) -> None:
     assert dropout_shift(model, [x]) != dropout_shift(model, [x], seed=1)
 
 
-@pytest.mark.parametrize("layerwise", [False, True])
-def test_an_error_half_way_restores_the_statistics(digits: Digits, layerwise: bool) -> None:
+class Breaking:
+    """A loader that fails in its n-th pass."""
+
+    def __init__(self, x: Tensor, fails: int) -> None:
+        self.x, self.fails, self.passes = x, fails, 0
+
+    def __iter__(self) -> Iterator[Tensor]:
+        self.passes += 1
+        yield self.x
+        if self.passes == self.fails:
+            raise OSError("disk gone")
+
+
+@pytest.mark.parametrize(("layerwise", "fails"), [(False, 1), (True, 2), (True, 3)])
+def test_an_error_half_way_restores_the_statistics(digits: Digits, layerwise: bool, fails: int) -> None:
     x, model = digits[0], mlp()
     model(x)
     before = everything(model)
-    with pytest.raises(RuntimeError):
-        reestimate(model, [x[:100], x[:100, :3]], layerwise=layerwise)
+    with pytest.raises(OSError, match="disk gone"):
+        reestimate(model, Breaking(x, fails), layerwise=layerwise)
     assert same(before, everything(model))
 
 
@@ -178,6 +192,14 @@ def test_frozen_layers_are_left_alone(digits: Digits) -> None:
     before = everything(model)
     assert len(drift(model, [x])) == len(dropout_shift(model, [x])) == 2
     assert same(before, everything(model))
+
+
+def test_a_frozen_layer_uses_its_own_statistics_while_measured() -> None:
+    x = torch.rand(20_000, 4) + 1  # the frozen layer is the identity: all values stay positive and pass the ReLU
+    model = nn.Sequential(nn.Dropout(0.2), FrozenBatchNorm(4), nn.ReLU(), nn.BatchNorm1d(4))
+    shift = dropout_shift(model, [x])[1]
+    mean, square = x.mean(), x.square().mean()
+    assert shift.ratio == pytest.approx(float((square - mean**2) / (square / 0.8 - mean**2)), rel=0.05)
 
 
 def test_layers_that_no_batch_reaches_are_left_out() -> None:

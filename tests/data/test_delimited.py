@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gapless.data.delimited import Sheet, read_sheet
@@ -29,6 +29,7 @@ def written(rows: list[list[str]], separator: str, encoding: str = "utf-8") -> b
     return stream.getvalue().encode(encoding)
 
 
+@settings(deadline=None)
 @given(
     rows=st.integers(2, 5).flatmap(lambda n: st.lists(st.lists(cell, min_size=n, max_size=n), min_size=1, max_size=8)),
     separator=st.sampled_from(SEPARATORS),

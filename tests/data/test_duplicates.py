@@ -1,7 +1,7 @@
 """Copies are found whatever stands between them."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -9,6 +9,7 @@ from gapless.data import Rows
 from gapless.data.duplicates import duplicate_notes, group_numbers
 
 
+@settings(deadline=None)
 @given(arrays(np.float32, st.tuples(st.integers(1, 20), st.just(2)), elements=st.sampled_from([-1.0, 0.0, -0.0, 2.5])))
 def test_groups_are_those_of_equal_rows(x: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> None:
     groups = group_numbers(x)

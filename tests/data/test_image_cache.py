@@ -4,6 +4,7 @@ import fcntl
 import json
 import multiprocessing
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,13 @@ def test_writing_to_the_rows_does_not_change_the_files(root: Path, tmp_path: Pat
     before = first.develop.x[0].copy()
     np.asarray(first.develop.x)[0] = 0
     np.testing.assert_array_equal(mapped(root, tmp_path / "cache").develop.x[0], before)
+
+
+def test_mapped_rows_travel_by_the_name_of_their_file(root: Path, tmp_path: Path) -> None:
+    rows = mapped(root, tmp_path / "cache").develop
+    sent = pickle.dumps(rows)
+    assert len(sent) < rows.x.nbytes / 4
+    np.testing.assert_array_equal(pickle.loads(sent).x, rows.x)
 
 
 def _load_in_process(root: Path, cache: Path) -> bytes:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -35,6 +35,7 @@ def pictures(rows: int, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (rows, 4, 4, 1), dtype=np.uint8)
 
 
+@settings(deadline=None)
 @given(counts, seeds, st.floats(0.1, 0.6))
 def test_put_aside_is_a_stratified_partition(sizes: list[int], seed: int, share: float) -> None:
     y = labels_of(sizes, seed)
@@ -56,6 +57,7 @@ def test_put_aside_is_a_stratified_partition(sizes: list[int], seed: int, share:
         assert (np.abs(in_develop - ideal) < 1).all()
 
 
+@settings(deadline=None)
 @given(counts, seeds)
 def test_put_aside_is_the_same_again_and_another_for_another_seed(sizes: list[int], seed: int) -> None:
     y = labels_of([size + 20 for size in sizes], seed)
@@ -75,6 +77,7 @@ def test_put_aside_without_strata_takes_any_rows() -> None:
     assert set(without) == {0, 1}
 
 
+@settings(deadline=None)
 @given(seeds, st.integers(40, 200))
 def test_a_regression_is_stratified_by_tenths(seed: int, rows: int) -> None:
     y = np.random.default_rng(seed).lognormal(size=rows).astype(np.float32)
@@ -85,6 +88,7 @@ def test_a_regression_is_stratified_by_tenths(seed: int, rows: int) -> None:
     assert (np.abs(in_confirm - 0.3 * np.bincount(tenth)) < 1.001).all()
 
 
+@settings(deadline=None)
 @given(seeds, st.integers(1, 5), st.integers(2, 4))
 def test_equal_rows_end_in_one_part(seed: int, copied: int, copies: int) -> None:
     y = labels_of([60, 60], seed)
@@ -135,6 +139,7 @@ def test_divide_gives_at_most_ten_thousand_rows_to_confirm() -> None:
     assert np.bincount(y[confirm]).tolist() == [1000] * 10
 
 
+@settings(deadline=None)
 @given(counts, seeds, st.integers(2, 4))
 def test_the_folds_of_a_round_hold_every_row_once(sizes: list[int], seed: int, turn: int) -> None:
     y = labels_of(sizes, seed)
@@ -150,6 +155,7 @@ def test_the_folds_of_a_round_hold_every_row_once(sizes: list[int], seed: int, t
     assert np.ptp([len(select) for _, select in splits]) <= 1
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_a_class_with_one_row_stays_in_train(seed: int) -> None:
     y = labels_of([1, 9, 1, 15], seed)
@@ -172,6 +178,7 @@ def test_the_share_of_select(share: float, sizes: int) -> None:
     assert len(select_split(np.arange(100) % 4, 0, 0, share)[1]) == sizes
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_select_of_a_regression_covers_the_range(seed: int) -> None:
     y = np.random.default_rng(seed).normal(size=100).astype(np.float32)

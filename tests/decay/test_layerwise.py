@@ -58,6 +58,10 @@ def test_levels_can_be_named_and_the_scale_has_a_floor() -> None:
     made = decay.layerwise(model, 1.0, 0.1, layer_decay=0.1, min_scale=0.05, levels=("stem", "mid", "head"))
     lr_of = {name: group["lr"] for group in made for name in group["param_names"]}
     assert [lr_of[f"{name}.weight"] for name in ("stem", "mid", "head")] == pytest.approx([0.05, 0.1, 1.0])
+    nested = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
+    made = decay.layerwise(nested, 1.0, 0.1, layer_decay=0.1, levels=("0", "1", "1.1"))
+    lr_of = {name: group["lr"] for group in made for name in group["param_names"]}
+    assert [lr_of[f"{name}.weight"] for name in ("0", "1.0", "1.1")] == pytest.approx([0.01, 0.1, 1.0])
     with pytest.raises(ValueError, match=r"'head.weight' is under none of the levels \('stem', 'mid'\)"):
         decay.layerwise(model, 1.0, 0.1, levels=("stem", "mid"))
 

@@ -205,6 +205,9 @@ def test_soft_threshold_makes_exact_zeros_with_each_groups_learning_rate() -> No
     torch.testing.assert_close(net[0].weight.detach()[0], torch.tensor([0.47, 0.0, 0.07]))
     torch.testing.assert_close(net[1].weight.detach()[:, 0], torch.tensor([0.2, 0.0, 0.0]))
     assert (net[1].weight == 0).sum() == 2
+    decay.constrain(optimizer, net, decay.SoftThreshold(0.2), rules=(decay.Rule("half", lambda leaf: True, 0.5),))
+    optimizer.step()
+    torch.testing.assert_close(net[0].weight.detach()[0], torch.tensor([0.43, 0.0, 0.03]))
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ def test_a_scheduler_of_another_optimizer_does_not_count() -> None:
     net, other = model(), model()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     kept = lr_scheduler.ReduceLROnPlateau(torch.optim.SGD(other.parameters(), lr=0.1))
+    kept.neighbours = {"left": optimizer}  # type: ignore[attr-defined]  # refers to it, and does not step it
     decay.regroup(optimizer, net, 0.1)
     assert kept.optimizer is not optimizer
 

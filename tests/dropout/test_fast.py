@@ -213,11 +213,14 @@ def test_worker_processes(method: str) -> None:
     torch.set_num_threads(2)
     expected = int(fast.run(x, fast.Rule(0.5, 2.0), 4, None).numpy().sum())
     answer = context.Queue()
-    child = context.Process(target=_sum_in_child, args=(x, answer))
+    child = context.Process(target=_sum_in_child, args=(x, answer), daemon=True)
     child.start()
-    assert answer.get(timeout=60) == expected
-    child.join(30)
-    assert child.exitcode == 0
+    try:
+        assert answer.get(timeout=60) == expected
+        child.join(30)
+        assert child.exitcode == 0
+    finally:
+        child.kill()
 
 
 def test_numba_is_imported_by_the_first_mask_only() -> None:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -146,6 +146,7 @@ def test_more_than_the_memory_of_the_machine(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("compressed", [False, True])
+@settings(deadline=None)
 @given(place=st.integers(0, 10**6), value=st.integers(1, 255), cut=st.booleans())
 def test_damage_anywhere_is_a_task_or_a_data_error(compressed: bool, place: int, value: int, cut: bool) -> None:
     stream = io.BytesIO()

@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapless.data import Task
@@ -144,6 +144,7 @@ def test_test_data_of_another_kind(tmp_path: Path, name: str, state: str) -> Non
         read(tmp_path / "t.csv", GOOD, test=tmp_path / name)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_task_or_a_data_error(content: bytes) -> None:
     with TemporaryDirectory() as folder:
@@ -153,6 +154,7 @@ def test_any_bytes_are_a_task_or_a_data_error(content: bytes) -> None:
             assert str(error)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from('ab01,;\n"|\t.NA '), max_size=200))
 def test_any_cells_are_a_task_or_a_data_error(content: str) -> None:
     with TemporaryDirectory() as folder:

@@ -99,7 +99,9 @@ def test_kinds_without_a_product_stay_apart() -> None:
 
 
 def test_elements_never_change_places_across_kinds() -> None:
-    kinds = [type(g.element) for g in merged_groups([draw("rotate"), draw("gamma"), draw("shear_x"), draw("brightness")])]
+    kinds = [
+        type(g.element) for g in merged_groups([draw("rotate"), draw("gamma"), draw("shear_x"), draw("brightness")])
+    ]
     assert kinds == [Warp, Lut, Warp, Color]
 
 

@@ -65,6 +65,11 @@ def test_gap_adds_up():
     )
 
 
+def test_what_did_not_move_is_not_said_to_move():
+    *_, moved = facts.gap(*of(with_result(digits(), best=side(0.9999999, 0.955, 0.003, STRONG))))
+    assert moved.endswith("rose by 8.1 points, on the training pictures it stayed as it was.")
+
+
 def test_a_smaller_gap_is_not_called_a_gain():
     *_, moved, warning = facts.gap(*of(worse()))
     assert "the score on new pictures fell by 2.1 points, on the training pictures it fell by 9.0 points" in moved

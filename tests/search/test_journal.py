@@ -103,7 +103,9 @@ def test_a_second_driver_in_this_process_is_turned_away(tmp_path: Path) -> None:
 
 
 def test_a_second_driver_in_another_process_is_turned_away(tmp_path: Path) -> None:
-    program = f"from gapless.search.journal import Journal; from pathlib import Path; Journal(Path({str(tmp_path)!r}) / 'j')"
+    program = (
+        f"from gapless.search.journal import Journal; from pathlib import Path; Journal(Path({str(tmp_path)!r}) / 'j')"
+    )
     with Journal(tmp_path / "j") as journal:
         journal.write(EVENTS[0])
         other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -187,7 +189,7 @@ def test_numbers_that_are_none_are_never_written(value: float, tmp_path: Path) -
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(DataError, match="cannot be written: .*; choose another --out"):
+    with pytest.raises(DataError, match=r"cannot be written: .*; choose another --out"):
         Journal(tmp_path / "file" / "j")
     (tmp_path / "dir" / "journal.jsonl").mkdir(parents=True)
     with pytest.raises(DataError, match="cannot be written: Is a directory"):

@@ -53,7 +53,7 @@ def _pairs_by_order(model: nn.Module, norms: Mapping[str, nn.Module]) -> tuple[l
         if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
             previous: tuple[str, nn.Module] | None = None
             for name, child in module.named_children():
-                if previous is not None and not isinstance(child, _PASS_THROUGH):
+                if previous is not None:
                     before.setdefault(id(child), previous)
                 if not isinstance(child, _PASS_THROUGH):
                     previous = (f"{path}.{name}".lstrip("."), child)

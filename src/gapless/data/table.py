@@ -25,11 +25,12 @@ _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """How the cells of a column are read."""
+class _Read:
+    """A column, whether its decimal point is a comma, and what was odd about its cells."""
 
-    numeric: bool
-    decimal_comma: bool = False
+    column: Column
+    decimal_comma: bool
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def load_table(path: Path, options: SourceOptions) -> Task:
     name, target_note = _target(sheet, options.target)
     labels = labels_from_cells(sheet.columns[name], name)
     rows = _labelled(sheet, name, labels.y, labels.missing)
-    readings, columns, notes = _columns(rows, name)
+    reads, notes = _without_identifiers(sheet, _columns(rows, name))
+    columns = [read.column for read in reads]
     develop, aside = divide(rows.y, options.train_size, options.test is not None, options.seed)
     encoder = fit(columns, develop, str(path))
     by_name = {column.name: column for column in columns}
@@ -59,7 +61,7 @@ def load_table(path: Path, options: SourceOptions) -> Task:
     if options.test is None:
         confirm = Rows(encoder.encode(by_name, aside), rows.y[aside])
     else:
-        confirm, test_notes, test_skipped = _test_rows(options.test, name, labels.classes, readings, encoder)
+        confirm, test_notes, test_skipped = _test_rows(options.test, name, labels.classes, reads, encoder)
         notes, skipped = (*notes, *test_notes), (*skipped, *test_skipped)
     task = Task(
         path.name,
@@ -104,34 +106,28 @@ def _labelled(sheet: Sheet, target: str, y: Array, missing: NDArray[np.bool_]) -
     return _Labelled(sheet, rows, y[rows], (*sheet.skipped, *left_out))
 
 
-def _columns(rows: _Labelled, target: str) -> tuple[dict[str, _Reading], list[Column], tuple[str, ...]]:
-    """The feature columns with how they were read; DataError when some hold text."""
-    readings: dict[str, _Reading] = {}
-    columns: list[Column] = []
-    notes: list[str] = []
+def _columns(rows: _Labelled, target: str) -> list[_Read]:
+    """The feature columns as they were read; DataError when some hold text."""
+    reads: list[_Read] = []
     texts: list[str] = []
     most = max(_WORDS, _WORDS_SHARE * len(rows.rows))
     for name in rows.sheet.columns:
         if name == target:
             continue
         cells = _cells(rows, name)
-        reading = _reading(cells, rows.sheet.separator)
-        column, note = _column(name, cells, reading)
+        read = _column(name, cells, rows.sheet.separator != "," and _has_decimal_commas(cells), None)
+        column = read.column
         if isinstance(column, Words) and len(column.words) > most:
             texts.append(f"{name!r} ({len(column.words):,} distinct values such as {column.words[0][:40]!r})")
-        elif isinstance(column, Numbers) and _is_identifier(rows.sheet, column):
-            notes.append(f"Column {name!r} left out: it numbers the rows.")
         else:
-            readings[name] = reading
-            columns.append(column)
-            notes.extend(note)
+            reads.append(read)
     if texts:
         raise DataError(
             f"{rows.sheet.path}: text or identifiers cannot be learned from here: {', '.join(texts)}; remove "
             f"{'this column' if len(texts) == 1 else 'these columns'} from the file, or replace by numbers or at most "
             f"{int(most)} categories"
         )
-    return readings, columns, tuple(notes)
+    return reads
 
 
 def _cells(rows: _Labelled, name: str) -> list[str]:
@@ -139,18 +135,11 @@ def _cells(rows: _Labelled, name: str) -> list[str]:
     return [cells[row] for row in rows.rows.tolist()]
 
 
-def _reading(cells: Sequence[str], separator: str) -> _Reading:
-    present = [cell for cell in cells if cell not in MISSING]
-    comma = separator != "," and _has_decimal_commas(present)
-    numeric = sum(_number(cell, comma) is not None for cell in present)
-    return _Reading(numeric >= _NUMERIC * len(present), comma)
-
-
-def _has_decimal_commas(present: Sequence[str]) -> bool:
+def _has_decimal_commas(cells: Sequence[str]) -> bool:
     """Whether a comma is the decimal point: some cell with one cannot be grouped thousands, and no cell has a point."""
-    commas = [cell for cell in present if "," in cell]
+    commas = [cell for cell in cells if "," in cell]
     return any(not _THOUSANDS.fullmatch(cell) and _number(cell, True) is not None for cell in commas) and not any(
-        "." in cell for cell in present
+        "." in cell for cell in cells
     )
 
 
@@ -158,32 +147,38 @@ def _number(cell: str, decimal_comma: bool) -> float | None:
     return number(cell.replace(",", ".", 1) if decimal_comma else cell)
 
 
-def _column(name: str, cells: Sequence[str], reading: _Reading) -> tuple[Column, tuple[str, ...]]:
-    if not reading.numeric:
+def _column(name: str, cells: Sequence[str], decimal_comma: bool, known: type[Column] | None) -> _Read:
+    """Reads the cells as numbers or words: as `known` says, or as 95 % of them are."""
+    present = [cell not in MISSING for cell in cells]
+    values = [_number(cell, decimal_comma) if there else None for cell, there in zip(cells, present, strict=True)]
+    numeric = len(values) - values.count(None)
+    if known is Words or (known is None and numeric < _NUMERIC * sum(present)):
         words = tuple(sorted(set(cells) - MISSING))
         place = {word: i for i, word in enumerate(words)} | dict.fromkeys(MISSING, -1)
-        return Words(name, np.array([place[cell] for cell in cells], dtype=np.int64), words), ()
-    values = np.full(len(cells), np.nan)
-    other: list[str] = []
-    for i, cell in enumerate(cells):
-        if cell not in MISSING:
-            value = _number(cell, reading.decimal_comma)
-            if value is None:
-                other.append(cell)
-            else:
-                values[i] = value
+        return _Read(Words(name, np.array([place[cell] for cell in cells], dtype=np.int64), words), False, ())
     notes: list[str] = []
-    if reading.decimal_comma:
+    if decimal_comma:
         notes.append(f"Column {name!r} is read with decimal commas.")
+    other = [cell for cell, there, value in zip(cells, present, values, strict=True) if there and value is None]
     if other:
         are = "1 cell is" if len(other) == 1 else f"{len(other):,} cells are"
         notes.append(f"Column {name!r}: {are} not numbers, such as {other[0][:40]!r}, and taken as missing.")
-    return Numbers(name, values), tuple(notes)
+    return _Read(Numbers(name, np.array(values, dtype=np.float64)), decimal_comma, tuple(notes))
 
 
-def _is_identifier(sheet: Sheet, column: Numbers) -> bool:
+def _without_identifiers(sheet: Sheet, reads: Sequence[_Read]) -> tuple[list[_Read], tuple[str, ...]]:
+    """The columns that do not number the rows, and notes about those that do and about what was odd in the others."""
+    left_out = {read.column.name for read in reads if _is_identifier(sheet, read.column)}
+    kept = [read for read in reads if read.column.name not in left_out]
+    notes = [f"Column {name!r} left out: it numbers the rows." for name in sorted(left_out)]
+    return kept, (*notes, *(note for read in kept for note in read.notes))
+
+
+def _is_identifier(sheet: Sheet, column: Column) -> bool:
     """Whole numbers that only rise or only fall, under a name such as id, index, PassengerId, customer_id, or none."""
-    if not _names_rows(sheet, column.name) or len(column.values) < 3 or np.isnan(column.values).any():
+    if not isinstance(column, Numbers) or not _names_rows(sheet, column.name):
+        return False
+    if len(column.values) < 3 or np.isnan(column.values).any():
         return False
     steps = np.diff(column.values)
     return bool((column.values == np.floor(column.values)).all() and ((steps > 0).all() or (steps < 0).all()))
@@ -197,11 +192,12 @@ def _names_rows(sheet: Sheet, name: str) -> bool:
 
 
 def _test_rows(
-    path: Path, target: str, classes: tuple[str, ...], readings: dict[str, _Reading], encoder: Encoder
+    path: Path, target: str, classes: tuple[str, ...], reads: Sequence[_Read], encoder: Encoder
 ) -> tuple[Rows, tuple[str, ...], tuple[Skipped, ...]]:
     sheet = read_sheet(path)
     used = {scale.name for scale in encoder.scales} | {code.name for code in encoder.codes}
-    for name in (target, *(name for name in readings if name in used)):
+    reads = [read for read in reads if read.column.name in used]
+    for name in (target, *(read.column.name for read in reads)):
         if name not in sheet.columns:
             raise DataError(
                 f"{path}: test data must have the columns of the source, {name!r} is missing."
@@ -211,10 +207,11 @@ def _test_rows(
     rows = _labelled(sheet, target, y, np.equal(y, -1) if classes else np.isnan(y))
     columns: dict[str, Column] = {}
     notes: list[str] = list(sheet.notes)
-    for name, reading in readings.items():
-        if name in used:
-            columns[name], found = _column(name, _cells(rows, name), reading)
-            notes.extend(f"{path.name}: {note}" for note in found if "not numbers" in note)
+    for read in reads:
+        name = read.column.name
+        found = _column(name, _cells(rows, name), read.decimal_comma, type(read.column))
+        columns[name] = found.column
+        notes.extend(f"{path.name}: {note}" for note in found.notes if note not in read.notes)
     for code in encoder.codes:
         column = columns[code.name]
         if isinstance(column, Words) and (unknown := sorted(set(column.words) - set(code.words))):

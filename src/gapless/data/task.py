@@ -39,8 +39,10 @@ class Rows:
 
     def __reduce__(self) -> tuple[Callable[..., Rows], tuple[Array | Path, Array]]:
         """A mapped file is sent to another process by its name, not by its bytes."""
-        whole = isinstance(self.x, np.memmap) and isinstance(self.x.base, mmap) and self.x.filename
-        return _reopened, (Path(str(self.x.filename)) if whole else self.x, self.y)
+        x = self.x
+        if isinstance(x, np.memmap) and isinstance(x.base, mmap):
+            return _reopened, (Path(str(x.filename)), self.y)
+        return _reopened, (x, self.y)
 
 
 def _reopened(x: Array | Path, y: Array) -> Rows:

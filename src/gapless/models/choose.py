@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gapless.errors import DataError, UsageError, did_you_mean
+from gapless.errors import UsageError, did_you_mean
+from gapless.functions import find
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,7 +47,7 @@ def choose(
     if ":" in word:
         if options != ModelOptions():
             raise UsageError(f"--width and --depth are for built-in models and mean nothing to {word}; leave them out")
-        return word, import_function(word)
+        return word, find(word, "a torch.nn.Module")
     if word not in BUILTIN:
         raise UsageError(f"--model: there is no built-in model {word!r}.{did_you_mean(word, BUILTIN)}")
     if kind not in BUILTIN[word]:
@@ -74,24 +72,3 @@ def _builtin(
     if word == "cnn" and "depth" in chosen:
         raise UsageError("--depth: cnn has three convolutions; use resnet or mlp to choose a depth")
     return partial({"cnn": CNN, "resnet": ResNet}[word], shape[0], outputs, min(shape[1:]), **chosen)
-
-
-def import_function(word: str) -> Callable[[], Any]:
-    """The function that `module:function` names, looked for in the current folder too.
-
-    Raises:
-        DataError: no such module or function, or the module raises while it is imported.
-    """
-    module_name, _, function_name = word.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # the user's module may raise anything, and end the process on a whim
-        raise DataError(f"{word}: importing {module_name} failed: {type(error).__name__}: {error}") from error
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        found = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-        raise DataError(f"{word}: {module_name} has no function {function_name!r}.{did_you_mean(function_name, found)}")
-    return function

@@ -88,7 +88,9 @@ def gap(content: Content, f: Figures) -> list[str]:
 
 
 def _moved(change: float, f: Figures) -> str:
-    return f"{'rose' if change >= 0 else 'fell'} by {f.size(abs(change))}"
+    if f.bare(change) == f.bare(0.0):
+        return "stayed as it was"
+    return f"{'rose' if change > 0 else 'fell'} by {f.size(abs(change))}"
 
 
 def _fall(who: str, side: Side, f: Figures, content: Content) -> str:

@@ -86,6 +86,7 @@ def next_steps(content: Content, out_dir: str | Path) -> list[str]:
         lines.append("Use the recipe in your own training loop:")
         lines.extend(f"    {visible(line)}" for line in content.python_lines.splitlines() if line.strip())
         return lines
-    lines.append("Or search longer: give it more minutes; the same --out goes on where this run ended:")
-    lines.append(f"    {visible(content.command)}")
+    lines.append(
+        "Or search longer, in a new run with more --minutes and another --out: this one has opened its last rows."
+    )
     return lines

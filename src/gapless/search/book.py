@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
 from gapless.recipe import Recipe
 from gapless.search.journal import Event, replay
 from gapless.search.result import Status
+
+FINALS = "finals"
+"""The phase of the trials that name the winner; they are kept apart from those of the search."""
 
 
 @dataclass(frozen=True)
@@ -54,55 +58,63 @@ class Rank:
         return (self.score, -self.loss) < (other.score, -other.loss)
 
 
-@dataclass
 class Book:
-    """Candidates and ended trials; grows by events, never forgets."""
+    """Candidates and ended trials; grows by events, never forgets.
 
-    candidates: list[Candidate] = field(default_factory=list[Candidate])
-    trials: list[Trial] = field(default_factory=list[Trial])
-    begun: dict[tuple[int, int], list[tuple[int, float, float]]] = field(default_factory=dict[Any, Any])
-    """Trials under way by candidate and split: epoch, score and seconds of each rung passed."""
+    candidates, trials: in the order in which they came. begun: trials under way by candidate and split: epoch, score
+    and seconds of each rung passed.
+    """
 
-    @classmethod
-    def replay(cls, events: Iterable[Event]) -> Book:
-        book = cls()
-        replay(events, book.take)
-        return book
+    def __init__(self, events: Iterable[Event] = ()):
+        self.candidates: list[Candidate] = []
+        self.trials: list[Trial] = []
+        self.begun: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
+        self._known: set[tuple[Recipe, float]] = set()
+        self._ended: dict[tuple[int, bool], dict[int, Trial]] = defaultdict(dict)
+        self._rungs: dict[tuple[int, int], list[float]] = defaultdict(list)
+        self._totals: dict[tuple[int, int], float] = defaultdict(float)
+        replay(events, self.take)
 
     def take(self, event: Event) -> None:
         """Takes in what an event says; events of other kinds are not the book's."""
         if event["event"] == "candidate":
             values = {k: event[k] for k in ("number", "lr", "phase", "origin")}
             self.candidates.append(Candidate(recipe=Recipe.from_dict(event["recipe"]), **values))
+            self._known.add((self.candidates[-1].recipe, self.candidates[-1].lr))
         elif event["event"] == "trial":
             values = {k: v for k, v in event.items() if k not in ("event", "at")}
             for name in ("rungs", "curve"):
                 values[name] = tuple(tuple(row) for row in values[name])
-            self.trials.append(Trial(**values))
-            self.begun.pop((self.trials[-1].candidate, self.trials[-1].split), None)
+            self._enter(Trial(**values))
         elif event["event"] == "rung":
             rung = (event["epoch"], event["score"], event["seconds"])
             self.begun.setdefault((event["candidate"], event["split"]), []).append(rung)
 
+    def _enter(self, trial: Trial) -> None:
+        self.trials.append(trial)
+        self.begun.pop((trial.candidate, trial.split), None)
+        final = trial.phase == FINALS
+        self._ended[trial.candidate, final][trial.split] = trial
+        if not final:
+            for epoch, score in trial.rungs:
+                self._rungs[trial.split, epoch].append(score)
+                self._totals[trial.split, epoch] += score
+
     def known(self, recipe: Recipe, lr: float) -> bool:
         """Whether this recipe has been tried at this learning rate."""
-        return any(c.recipe == recipe and c.lr == lr for c in self.candidates)
+        return (recipe, lr) in self._known
 
-    def ended(self, candidate: int, phase: str | None = None) -> dict[int, Trial]:
-        """The ended trials of a candidate by split; those of the finals only if they are asked for."""
-        return {
-            t.split: t
-            for t in self.trials
-            if t.candidate == candidate and (t.phase == phase if phase else t.phase != "finals")
-        }
+    def ended(self, candidate: int, final: bool = False) -> dict[int, Trial]:
+        """The ended trials of a candidate by split: those of the search, or those of the finals."""
+        return self._ended.get((candidate, final), {})
 
-    def finished(self, candidate: int, phase: str | None = None) -> dict[int, Trial]:
+    def finished(self, candidate: int, final: bool = False) -> dict[int, Trial]:
         """Those of `ended` that went through to the last epoch."""
-        return {s: t for s, t in self.ended(candidate, phase).items() if t.status == "finished"}
+        return {s: t for s, t in self.ended(candidate, final).items() if t.status == "finished"}
 
-    def rank(self, candidate: int, splits: Iterable[int], phase: str | None = None) -> Rank:
+    def rank(self, candidate: int, splits: Iterable[int], final: bool = False) -> Rank:
         """The candidate's mean score and loss over splits, all of which it must have finished."""
-        done = self.finished(candidate, phase)
+        done = self.finished(candidate, final)
         rows = [done[s] for s in splits]
         return Rank(fmean(_given(t.score) for t in rows), fmean(_given(t.loss) for t in rows))
 
@@ -111,15 +123,16 @@ class Book:
 
         A stopped trial counts with its last rung.
         """
-        gains: list[float] = []
-        for trial in self.ended(candidate).values():
-            for epoch, score in trial.rungs[-1:]:
-                gains.append(score - fmean(self.at_rung(trial.split, epoch)))
+        gains = [
+            score - self._totals[trial.split, epoch] / len(self._rungs[trial.split, epoch])
+            for trial in self.ended(candidate).values()
+            for epoch, score in trial.rungs[-1:]
+        ]
         return fmean(gains) if gains else None
 
     def at_rung(self, split: int, epoch: int) -> list[float]:
-        """The scores of all trials of a split at one epoch."""
-        return [s for t in self.trials if t.split == split and t.phase != "finals" for e, s in t.rungs if e == epoch]
+        """The scores of all trials of the search on a split at one epoch."""
+        return self._rungs.get((split, epoch), [])
 
 
 def _given(value: float | None) -> float:

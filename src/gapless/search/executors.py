@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gapless.data import Task
 from gapless.errors import DataError
+from gapless.functions import current_folder_first
 from gapless.search.jobs import Job, Outcome, run
 
 if TYPE_CHECKING:
@@ -97,23 +98,40 @@ class Processes:
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(theirs, *self._payload), daemon=True)
+        # Ctrl-C reaches the whole process group, a worker that still imports as well: it is born deaf to it.
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            process.start()
+            with current_folder_first():  # a model of the user's is found where it was
+                process.start()
         except Exception as error:  # pickle raises its own errors, TypeError and AttributeError
             raise DataError(
                 f"the model cannot be sent to a worker process ({error}); make it a function at the top level of a "
                 "module, or use --workers 1"
             ) from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
         theirs.close()
         return _Worker(process, ours)
+
+    def _replace(self, worker: _Worker) -> _Worker:
+        """Another worker in the place of a dead one."""
+        worker.pipe.close()
+        worker.process.join()
+        fresh = self._start()
+        self._workers[self._workers.index(worker)] = fresh
+        return fresh
 
     def room(self) -> bool:
         return any(w.job is None for w in self._workers)
 
     def submit(self, job: Job, plan: Plan) -> None:
         free = next(w for w in self._workers if w.job is None)
+        try:
+            free.pipe.send((job, plan))
+        except OSError:  # it died while it had nothing to do
+            free = self._replace(free)
+            free.pipe.send((job, plan))
         free.job = job
-        free.pipe.send((job, plan))
 
     def wait(self, timeout: float) -> list[Outcome]:
         busy = [w for w in self._workers if w.job is not None]
@@ -127,9 +145,8 @@ class Processes:
         try:
             return worker.pipe.recv()
         except (EOFError, OSError):
-            worker.process.join()
+            self._replace(worker)
             code = worker.process.exitcode
-            self._workers[self._workers.index(worker)] = self._start()
             job.checkpoint.unlink(missing_ok=True)
             return Outcome(job.number, "failed", reason=f"the worker process died (exit code {code})")
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gapless.data.splits import select_split
-from gapless.errors import GaplessError
+from gapless.errors import DataError, GaplessError
 from gapless.recipe import Recipe
 from gapless.train.loop import Diverged, Plan, Trainer
 from gapless.train.scores import score
@@ -50,14 +50,14 @@ class Outcome:
     """What came of a job.
 
     status: `done` (the last epoch is reached), `rung` (stopped at `until` and saved), `paused` (asked to stop and
-    saved) or `failed`.
+    saved), `failed` (the model or its numbers), or `unsaved` (the disk is full).
     score, loss: on select (the confirm rows where there is no split); train_score: on the rows trained on.
     seconds: of this job; of one epoch when the speed was asked for.
     train_each, confirm_each: per row, only without a split.
     """
 
     number: int
-    status: Literal["done", "rung", "paused", "failed"]
+    status: Literal["done", "rung", "paused", "failed", "unsaved"]
     epoch: int = 0
     score: float | None = None
     loss: float | None = None
@@ -114,9 +114,7 @@ def _run(job: Job, task: Task, seed: int, plan: Plan, stop: Callable[[], bool], 
         rows, held = np.arange(len(develop)), None
     else:
         rows, held = select_split(develop.y, job.split, seed)
-    trainer = Trainer(task, rows, job.recipe, job.lr, job.seed, plan, develop)
-    if job.checkpoint.exists():
-        trainer.load(job.checkpoint)
+    trainer = _trainer(job, task, rows, plan)
     points = set(np.linspace(0, plan.epochs, CURVE_POINTS + 1)[1:].round().astype(int).tolist()) if job.curve else set()
     curve: list[tuple[int, float, float]] = []
 
@@ -128,10 +126,13 @@ def _run(job: Job, task: Task, seed: int, plan: Plan, stop: Callable[[], bool], 
             raise _Stop
 
     def outcome(status: Literal["done", "rung", "paused"]) -> Outcome:
-        if status != "done":
-            trainer.save(job.checkpoint)
-        elif job.checkpoint.exists():
-            job.checkpoint.unlink()
+        if status == "done":
+            job.checkpoint.unlink(missing_ok=True)
+        else:
+            try:
+                trainer.save(job.checkpoint)
+            except DataError as error:
+                return Outcome(job.number, "unsaved", reason=str(error))
         seconds = time.perf_counter() - begun
         if status == "paused":
             return Outcome(job.number, status, trainer.epoch, seconds=seconds)
@@ -149,6 +150,19 @@ def _run(job: Job, task: Task, seed: int, plan: Plan, stop: Callable[[], bool], 
     except _Stop:
         return outcome("paused")
     return outcome("done" if job.until >= plan.epochs else "rung")
+
+
+def _trainer(job: Job, task: Task, rows: NDArray[np.int64], plan: Plan) -> Trainer:
+    """A new training, or the one that the job's checkpoint holds."""
+    trainer = Trainer(task, rows, job.recipe, job.lr, job.seed, plan, task.develop)
+    if not job.checkpoint.exists():
+        return trainer
+    try:
+        trainer.load(job.checkpoint)
+    except DataError:  # damaged: from the start, it comes to the same weights
+        job.checkpoint.unlink()
+        return Trainer(task, rows, job.recipe, job.lr, job.seed, plan, task.develop)
+    return trainer
 
 
 def _confirm(job: Job, task: Task, trainer: Trainer, begun: float) -> Outcome:

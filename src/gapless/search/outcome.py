@@ -8,6 +8,7 @@ from importlib.metadata import version
 from statistics import fmean
 
 from gapless.data import Task
+from gapless.search.book import FINALS
 from gapless.search.confirm import BEST, PLAIN, verdict
 from gapless.search.result import (
     Curve,
@@ -30,7 +31,7 @@ def result(task: Task, options: TuneOptions, finished: Finished) -> Result:
     confirmation, plain, best = finished.confirmation, finished.plain, finished.best
     best_side, gain = confirmation.side(BEST, best.lr, best.recipe), confirmation.gain()
     counts = Counter(t.status for t in finished.book.trials)
-    seen = [t.score for t in finished.book.trials if t.status == "finished" and t.phase != "finals"]
+    seen = [t.score for t in finished.book.trials if t.status == "finished" and t.phase != FINALS]
     boast = max(s for s in seen if s is not None)
     return Result(
         task=TaskFacts(
@@ -74,7 +75,7 @@ def trial_rows(finished: Finished) -> tuple[TrialRow, ...]:
     for t in finished.book.trials:
         c = finished.book.candidates[t.candidate]
         words = summary(c.recipe, finished.knobs)
-        origin = c.origin if t.phase != "finals" else f"final of {c.origin}"
+        origin = c.origin if t.phase != FINALS else f"final of {c.origin}"
         rows.append(
             TrialRow(
                 t.number,
@@ -101,7 +102,7 @@ def curves(finished: Finished) -> tuple[Curve, ...]:
     """Learning curves of the plain model and the best recipe: means over the seeds of the finals."""
     found: list[Curve] = []
     for label, candidate in ((PLAIN, finished.plain), (BEST, finished.best)):
-        runs = [t.curve for t in finished.book.finished(candidate.number, "finals").values() if t.curve]
+        runs = [t.curve for t in finished.book.finished(candidate.number, final=True).values() if t.curve]
         # a training that was interrupted and went on has only the later part of its curve
         points = sorted(set.intersection(*({p[0] for p in run} for run in runs))) if runs else []
         by_epoch = {e: [next(p for p in run if p[0] == e) for run in runs] for e in points}

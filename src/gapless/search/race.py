@@ -19,6 +19,9 @@ from gapless.search.joint import propose
 from gapless.search.space import Knob, Rates, moves
 from gapless.train import draws
 
+REMEMBERED = 300
+"""The latest candidates that a joint proposal is made from; more would cost more than small trainings do."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -178,7 +181,11 @@ class Race:
                 if recipe.active and not book.known(recipe, lr):
                     origin = f"{self._origin(book, champion)}, {name}"
                     return Start(Candidate(number, recipe, lr, "moves", origin), 0)
-        tried = [(c.recipe, c.lr, value) for c in book.candidates if (value := book.relative(c.number)) is not None]
+        tried = [
+            (c.recipe, c.lr, value)
+            for c in book.candidates[-REMEMBERED:]
+            if (value := book.relative(c.number)) is not None
+        ]
         recipe, lr = propose(tried, self.knobs, self.rates, draws.key(self.seed, "joint", number) % 2**32)
         return Start(Candidate(number, recipe, lr, "joint", "joint proposal"), 0)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from gapless.data import Task
+from gapless.errors import DataError
 from gapless.search.book import Book
 from gapless.search.budget import Clock
 from gapless.search.confirm import Confirmation
-from gapless.search.executors import open_executor
+from gapless.search.executors import Executor, open_executor
 from gapless.search.jobs import Job, Outcome
 from gapless.search.journal import Event, Journal
 from gapless.train.loop import Plan
@@ -68,13 +69,13 @@ class Run:
         self, task: Task, options: TuneOptions, journal: Journal, listener: Listener, stop: Callable[[], bool]
     ):
         self.task, self.options, self.listener = task, options, listener
-        self.book = Book.replay(journal.events)
+        self.book = Book(journal.events)
         self.confirmation = Confirmation.replay(journal.events)
         self._journal, self._stop = journal, stop
         spent = max((e["at"] for e in journal.events), default=0.0)
         begun = (time.monotonic() if options.begun is None else options.begun) - spent
         self.clock = Clock(time.monotonic, begun, None if options.minutes is None else 60 * options.minutes)
-        self._executor = open_executor(task, options.seed, options.workers, stop)
+        self._executor: Executor | None = None
         self._running: dict[int, Callable[[Outcome], None]] = {}
         self._jobs = 0
 
@@ -106,7 +107,10 @@ class Run:
 
         Raises:
             Interrupted: the user wants to stop; running jobs are saved first.
+            DataError: the disk is full.
         """
+        if self._executor is None:
+            self._executor = open_executor(self.task, self.options.seed, self.options.workers, self._stop)
         while True:
             while self._executor.room() and not self._stop():
                 work = following(self._jobs)
@@ -124,9 +128,12 @@ class Run:
                 return
             for outcome in self._executor.wait(CHECK):
                 heard = self._running.pop(outcome.number)
+                if outcome.status == "unsaved":
+                    raise DataError(outcome.reason)
                 if outcome.status != "paused":
                     heard(outcome)
             report()
 
     def close(self) -> None:
-        self._executor.close()
+        if self._executor is not None:
+            self._executor.close()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from gapless.search.book import Candidate, Trial, event_of
+from gapless.search.book import FINALS, Candidate, Trial, event_of
 from gapless.search.jobs import Job, Outcome
 from gapless.search.race import keeps_on
 from gapless.search.run import Run, Work
 from gapless.train import draws
 from gapless.train.loop import Plan
 
-FINALS = "finals"
 RUNGS = (1 / 3, 2 / 3)
 """Shares of a full training after which it may be stopped; strong regularization looks worse early, so none comes
 before a quarter."""

@@ -11,7 +11,7 @@ from gapless.errors import BudgetError, UsageError
 from gapless.recipe import Recipe
 from gapless.recipe.shipped import presets
 from gapless.search import budget
-from gapless.search.book import Book, Candidate, event_of
+from gapless.search.book import FINALS, Book, Candidate, event_of
 from gapless.search.confirm import Confirmation
 from gapless.search.journal import Journal
 from gapless.search.plan import make_plan
@@ -20,7 +20,7 @@ from gapless.search.race import Race
 from gapless.search.run import Listener, Run, TuneOptions, Work
 from gapless.search.space import RATES, Knob, fit
 from gapless.search.supported import check, check_device, only, supported
-from gapless.search.trials import FINALS, Trials
+from gapless.search.trials import Trials
 from gapless.train.loop import Plan
 
 
@@ -55,7 +55,7 @@ def tune(task: Task, options: TuneOptions, listener: Listener, stop: Callable[[]
     check_device(options.device)
     parameters = check(task)
     with Journal(options.out / "journal.jsonl") as journal:
-        _same_run(journal, task, options)
+        _same_run(journal, task, options, parameters)
         run = Run(task, options, journal, listener, stop)
         try:
             return _Stages(run, supported(task)).go(parameters)
@@ -63,12 +63,13 @@ def tune(task: Task, options: TuneOptions, listener: Listener, stop: Callable[[]
             run.close()
 
 
-def _same_run(journal: Journal, task: Task, options: TuneOptions) -> None:
+def _same_run(journal: Journal, task: Task, options: TuneOptions, parameters: int) -> None:
     """Journals what this run is of, or checks that it is of the same."""
     facts = {
         "task": task.name,
         "data": _fingerprint(task),
         "model": task.model_name,
+        "number of parameters": parameters,
         "seed": options.seed,
         "batch size": options.batch_size,
         "optimizer": options.optimizer,
@@ -129,11 +130,14 @@ class _Stages:
             listener.phase("finals")
             self._finals()
         plain, best = self._named()
-        listener.phase("confirming")
-        Proof(self.run, self.plan, self.costs, self._report).train(plain, best)
-        seconds = self.run.clock.spent
+        if self.run.event("finished") is None:  # the confirm rows are opened once
+            listener.phase("confirming")
+            Proof(self.run, self.plan, self.costs, self._report).train(plain, best)
+            self.run.write({"event": "finished", "seconds": self.run.clock.spent})
+        finished = self.run.event("finished")
+        assert finished is not None
         sides = plain, best, parameters, self.race.splits
-        return Finished(self.book, self.run.confirmation, self.knobs, self.plan, *sides, seconds)
+        return Finished(self.book, self.run.confirmation, self.knobs, self.plan, *sides, finished["seconds"])
 
     def _openings(self) -> dict[str, Recipe]:
         """The plain model and the presets, each without what the model cannot take."""
@@ -194,7 +198,7 @@ class _Stages:
             for split in self._final_splits:
                 for candidate in finalists:
                     busy = (candidate.number, split) in self.trials.busy
-                    if not busy and split not in self.book.ended(candidate.number, FINALS):
+                    if not busy and split not in self.book.ended(candidate.number, final=True):
                         return self.trials.work(number, candidate, split, final=True)
             return None
 
@@ -229,9 +233,9 @@ class _Stages:
         if named is None:
             splits = self._final_splits
             ranked = {
-                c.number: self.book.rank(c.number, splits, FINALS)
+                c.number: self.book.rank(c.number, splits, final=True)
                 for c in self.book.candidates
-                if all(s in self.book.finished(c.number, FINALS) for s in splits)
+                if all(s in self.book.finished(c.number, final=True) for s in splits)
             }
             plain = self.race.tuned(self.book, "plain")
             others = [n for n in ranked if self.book.candidates[n].recipe.active]

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from gapless.augment.image.algebra import Blur, Jpeg, Kernel
 from gapless.augment.image.batched_places import numbers
-from gapless.augment.image.jpeg import DCT, TO_RGB, TO_YCC, steps
+from gapless.augment.image.jpeg import DCT, TIE, TO_RGB, TO_YCC, steps
 
 
 def kernel(element: Kernel, x: Tensor) -> Tensor:
@@ -48,15 +48,15 @@ def _along(x: Tensor, weight: Tensor, reach: int, axis: int) -> Tensor:
 
 def jpeg(element: Jpeg, x: Tensor) -> Tensor:
     luma, chroma = (numbers(table, x)[:, None, None, None] for table in steps(element.data[:, 0]))
+    x = x.mul(255).round_()
     if x.shape[1] != 3:
-        return _quantized(x, luma, 8).clamp_(0, 255).div_(255)
+        return _quantized(x, luma, 8).div_(255)
     height, width = x.shape[2:]
     to_ycc, to_rgb = numbers(TO_YCC, x), numbers(TO_RGB, x)
-    ycc = torch.einsum("ij,njhw->nihw", to_ycc, x).mul_(255).round_().div_(255)
+    ycc = torch.einsum("ij,njhw->nihw", to_ycc, x).add_(TIE).round_()
     light = _quantized(ycc[:, :1], luma, 8)
-    ycc = _padded(ycc[:, 1:] + 128 / 255, 16)
-    small = F.avg_pool2d(ycc, 2)[:, :, : math.ceil(height / 2), : math.ceil(width / 2)]
-    colour = _doubled(_quantized(small, chroma, 8))[:, :, :height, :width] - 128
+    small = F.avg_pool2d(_padded(ycc[:, 1:], 16), 2)[:, :, : math.ceil(height / 2), : math.ceil(width / 2)]
+    colour = _doubled(_quantized(small + 128, chroma, 8))[:, :, :height, :width] - 128
     return torch.einsum("ij,njhw->nihw", to_rgb, torch.cat((light, colour), dim=1)).round_().clamp_(0, 255).div_(255)
 
 
@@ -68,11 +68,12 @@ def _padded(x: Tensor, multiple: int) -> Tensor:
 def _quantized(x: Tensor, step: Tensor, side: int) -> Tensor:
     """Levels 0 to 255, whole, after the cosine coefficients of each block were rounded to multiples of their steps."""
     n, channels, height, width = x.shape
-    padded = _padded(x, side).mul(255).round_().sub_(128)
+    padded = _padded(x, side).add(TIE).round_().sub_(128)
     rows, columns = padded.shape[2] // side, padded.shape[3] // side
     blocks = padded.view(n, channels, rows, side, columns, side).permute(0, 1, 2, 4, 3, 5)
     dct = numbers(DCT, x)
-    coefficients = (dct @ blocks @ dct.T).div_(step).round_().mul_(step)
+    coefficients = (dct @ blocks @ dct.T).div_(step)
+    coefficients = coefficients.add_(coefficients.sign(), alpha=TIE).round_().mul_(step)
     blocks = (dct.T @ coefficients @ dct).add_(128).round_().clamp_(0, 255)
     return blocks.permute(0, 1, 2, 4, 3, 5).reshape(padded.shape)[:, :, :height, :width]
 

@@ -56,7 +56,7 @@ def _interpolate(x: Tensor, places: Tensor, fill: Fill) -> Tensor:
 
 def _filling(x: Tensor) -> Tensor:
     """The level of the gray fill for each channel: 0 for alpha."""
-    level = torch.full((x.shape[1], 1, 1), 0.5, device=x.device)
+    level = torch.full((x.shape[1], 1, 1), 128 / 255, device=x.device)
     if x.shape[1] == 4:
         level[3] = 0
     return level

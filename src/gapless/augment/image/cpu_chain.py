@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -300,8 +303,22 @@ def _picture(b, pictures, steps, finish, scratch, out, out_height, out_width):
             levels.relevel(planes[channel], height * width, _line(steps, -1, _F(0), finish, True, channel))
 
 
-@njit(cache=True, **gather.OPTIONS)
-def run_chains(start, stop, pictures, steps, finish, scratch, out, out_height, out_width):
-    """Runs the pictures from start to stop; out: (B, C, out_height * out_width) float32."""
-    for b in range(start, stop):
-        _picture(b, pictures, steps, finish, scratch, out[b], out_height, out_width)
+def _sources() -> str:
+    """A digest of all compiled code. numba's cache on disk looks at the file of the outermost function only."""
+    files = ("algebra", "cpu_memory", "cpu_gather", "cpu_levels", "cpu_neighbours", "cpu_resample", "cpu_chain", "jpeg")
+    here = Path(__file__).parent
+    return sha256(b"".join((here / f"{name}.py").read_bytes() for name in files)).hexdigest()
+
+
+def _compiled(sources: str) -> Callable[..., None]:
+    @njit(cache=True, **gather.OPTIONS)
+    def run_chains(start, stop, pictures, steps, finish, scratch, out, out_height, out_width):
+        _ = sources  # a part of the cache's key
+        for b in range(start, stop):
+            _picture(b, pictures, steps, finish, scratch, out[b], out_height, out_width)
+
+    return run_chains
+
+
+run_chains = _compiled(_sources())
+"""Runs the pictures from start to stop; out: (B, C, out_height * out_width) float32."""

@@ -112,14 +112,14 @@ def strip_rows(out_width):
 
 
 @njit(**OPTIONS)
-def places(height, width, repeat, matrix, start, rows, out_width, xs, ys):
-    """Where an affine warp reads for some output rows, on the packed picture; `matrix` (9,) is in pixels."""
+def places(height, width, repeat, matrix, start, pixels, out_width, xs, ys):
+    """Where an affine warp reads for the pixels from row `start` on, on the packed picture; `matrix` (9,) is in pixels."""
     wide_vectors()
     one, inverse, columns = _F(1), _F(1) / _F(out_width), _F(out_width)
     low, high_x, high_y = (one, _F(width), _F(height)) if repeat else (_F(0), _F(width + 1), _F(height + 1))
     ax, bx, cx = matrix[0], matrix[1], matrix[2] + matrix[1] * _F(start) + one
     ay, by, cy = matrix[3], matrix[4], matrix[5] + matrix[4] * _F(start) + one
-    for i in range(rows * out_width):
+    for i in range(pixels):
         number = _F(np.int32(i))
         y = np.floor((number + _F(0.5)) * inverse)
         x = number - y * columns
@@ -137,12 +137,12 @@ def _reflected(place, side):
 
 
 @njit(**OPTIONS)
-def places_any(height, width, repeat, reflect, matrix, start, rows, out_width, xs, ys):
+def places_any(height, width, repeat, reflect, matrix, start, pixels, out_width, xs, ys):
     """The same for a homography, and for reflected places."""
     wide_vectors()
     one, inverse, columns = _F(1), _F(1) / _F(out_width), _F(out_width)
     low, high_x, high_y = (one, _F(width), _F(height)) if repeat else (_F(0), _F(width + 1), _F(height + 1))
-    for i in range(rows * out_width):
+    for i in range(pixels):
         number = _F(np.int32(i))
         y = np.floor((number + _F(0.5)) * inverse)
         x = number - y * columns

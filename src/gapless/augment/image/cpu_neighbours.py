@@ -7,9 +7,10 @@ from numba import njit
 
 from gapless.augment.image.cpu_gather import OPTIONS
 from gapless.augment.image.cpu_memory import entry, level, put_entry, put_level, wide_vectors
-from gapless.augment.image.jpeg import DCT
+from gapless.augment.image.jpeg import DCT, TIE
 
 _F = np.float32
+_TIE = np.float32(TIE)
 _DCT = DCT.astype(np.float32)
 
 
@@ -76,13 +77,14 @@ def quantize(plane, height, width, steps):
             for i in range(8):
                 row = min(top + i, height - 1) * width
                 for j in range(8):
-                    block[i, j] = np.rint(plane[row + min(left + j, width - 1)]) - _F(128)
+                    block[i, j] = np.rint(plane[row + min(left + j, width - 1)] + _TIE) - _F(128)
             _product(_DCT, block, half, False, False)
             _product(half, _DCT, block, False, True)
             for i in range(8):
                 for j in range(8):
                     step = steps[8 * i + j]
-                    block[i, j] = np.rint(block[i, j] / step) * step
+                    share = block[i, j] / step
+                    block[i, j] = np.rint(share + np.copysign(_TIE, share)) * step
             _product(_DCT, block, half, True, False)
             _product(half, _DCT, block, False, False)
             for i in range(min(8, height - top)):
@@ -106,9 +108,9 @@ def jpeg_colour(red, green, blue, height, width, luma, chroma, work):
     """JPEG with colours at half the resolution. work: half as large as the planes, rounded up, twice."""
     for i in range(height * width):
         r, g, b = np.rint(red[i]), np.rint(green[i]), np.rint(blue[i])
-        red[i] = np.rint(_F(0.299) * r + _F(0.587) * g + _F(0.114) * b)
-        green[i] = np.rint(_F(-0.168735892) * r - _F(0.331264108) * g + _F(0.5) * b)
-        blue[i] = np.rint(_F(0.5) * r - _F(0.418687589) * g - _F(0.081312411) * b)
+        red[i] = np.rint(_F(0.299) * r + _F(0.587) * g + _F(0.114) * b + _TIE)
+        green[i] = np.rint(_F(-0.168735892) * r - _F(0.331264108) * g + _F(0.5) * b + _TIE)
+        blue[i] = np.rint(_F(0.5) * r - _F(0.418687589) * g - _F(0.081312411) * b + _TIE)
     quantize(red, height, width, luma)
     rows, columns = (height + 1) // 2, (width + 1) // 2
     small_blue, small_red = work[: rows * columns], work[rows * columns : 2 * rows * columns]

@@ -21,6 +21,10 @@ _LUMA = np.array(
 _CHROMA = np.full((8, 8), 99)
 _CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
+TIE = 2e-4
+"""Added before rounding, away from 0 for coefficients, so that halves, which are frequent here, go the same way in any
+order of summation, and as in libjpeg."""
+
 TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]])
 TO_RGB = np.array([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
 
