@@ -57,8 +57,16 @@ class Row:
     times_torch: float | None
 
 
+class Double(nn.Module):
+    """y = 2 x: the least that any layer with a forward and a backward pass can cost."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2.0
+
+
 def dropout() -> Iterator[Case]:
     flat, maps = (256, 4096), (128, 64, 32, 32)
+    yield case("multiplication by 2 forward+backward", Double(), None, flat)
     yield case("dropout 0.5 forward+backward", Dropout(0.5), nn.Dropout(0.5), flat)
     yield case("dropout 0.5 forward", Dropout(0.5), nn.Dropout(0.5), flat, backward=False)
     yield case("dropout 0.2 forward+backward", Dropout(0.2), nn.Dropout(0.2), flat)

@@ -9,7 +9,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--truth", action="store_true", help="run tests/truth in its long form (up to an hour)")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "real_proposals: joint proposals by TPE, where others are drawn at random")
     torch.set_num_threads(1)
     settings.register_profile("gapless", deadline=None)  # a busy machine is no failure
     settings.load_profile("gapless")

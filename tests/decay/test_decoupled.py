@@ -47,6 +47,17 @@ def test_decoupled_adam_is_torchs_adamw(settings: dict[str, Any], closure: bool)
         torch.testing.assert_close(a, b, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_cautious_decay_is_the_same_with_a_closure(fused: bool) -> None:
+    results: list[list[Tensor]] = []
+    for closure in (False, True):
+        net = model()
+        optimizer = optim.AdamW(decay.groups(net, 0.5), lr=0.01, fused=fused)
+        decay.decouple(optimizer, cautious=True)
+        results.append(train(net, optimizer, 3, closure=closure))
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
 def test_sgdw_is_the_papers_algorithm_one() -> None:
     ours, by_hand = model(), model()
     optimizer = optim.SGD(decay.groups(ours, 0.3), lr=0.05, momentum=0.9)

@@ -78,6 +78,7 @@ def test_a_late_schedule_is_off_from_the_start_and_works_on_attached_dropout() -
         (lambda: depth_rates(1.0, 3), r"depth_rates: p must be in \[0, 1\), got 1.0"),
         (lambda: depth_rates(0.5, 0), "depth_rates: blocks must be at least 1, got 0"),
         (lambda: Scheduled(nn.Linear(2, 2), Constant()), "Linear has no dropout with a rate above 0"),
+        (lambda: Scheduled(nn.Dropout(0.0), Constant()), "Dropout has no dropout with a rate above 0"),
         (lambda: Scheduled(nn.Dropout(0.5), Constant()).at(1.5), r"progress must be in \[0, 1\], got 1.5"),
         (lambda: Scheduled(nn.Dropout(0.5), lambda _: 2.0), r"must give a factor in \[0, 1\], got 2.0 at 0.0"),
     ],

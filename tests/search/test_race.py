@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulated_search import Search, World, bumpy, race
 
 from gapless.recipe import Decay, Recipe, presets
 from gapless.search.book import Book, Candidate, Rank, Trial, event_of
 from gapless.search.race import Start, keeps_on
+from gapless.search.space import Knob, Rates
 
 WORLDS: dict[str, World] = {
     "bumpy": bumpy(),
@@ -26,6 +27,21 @@ WORLDS: dict[str, World] = {
     "the lower the rate the better": lambda recipe, lr, split: 0.5 - lr,
     "one split fails": lambda recipe, lr, split: None if split == 1 else 0.5 - lr,
 }
+
+
+@pytest.fixture(autouse=True)
+def quick_proposals(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Joint proposals at random: the rules are tested here, and TPE takes its time."""
+    if "real_proposals" not in request.keywords:
+        monkeypatch.setattr("gapless.search.race.propose", drawn)
+
+
+def drawn(tried: list[tuple[Recipe, float, float]], knobs: list[Knob], rates: Rates, seed: int) -> tuple[Recipe, float]:
+    rng, recipe = np.random.default_rng([seed, len(tried)]), Recipe()
+    for knob in knobs:
+        if knob.name != "pick":
+            recipe = knob.write(recipe, knob.value(float(rng.uniform(-0.5, 1))))
+    return recipe, float(rng.choice(rates.notches))
 
 
 @pytest.fixture(params=WORLDS)
@@ -186,8 +202,8 @@ def test_proposals_are_joint_moves_and_never_the_plain_model(world: World) -> No
     assert all(c.recipe.active for c in done.book.candidates if c.phase == "moves")
     after = [c for c in done.book.candidates if c.phase != "opening"]
     joint = sum(c.phase == "joint" for c in after)
-    if done.race.champion(done.book) is not None and len(after) > 15:
-        assert 0.2 < joint / len(after) < 0.5
+    if len(after) > 15:
+        assert joint / len(after) > 0.2  # a third, and all when the champion's moves are used up
 
 
 # ── finalists ──
@@ -211,7 +227,7 @@ def test_finalists_are_distinct_and_switched_on(world: World) -> None:
 # ── derived from the book ──
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(sorted(WORLDS)), st.integers(1, 3), st.integers(1, 2), st.sampled_from([0, 30]), st.integers(0, 5)
 )
@@ -241,14 +257,15 @@ def test_a_replayed_journal_gives_the_same_next_step(
             assert found == current
 
 
+@pytest.mark.real_proposals
 def test_same_seed_same_search_another_seed_another() -> None:
-    first, second = (Search(race(seed=1), bumpy()).run(70) for _ in range(2))
+    first, second = (Search(race(seed=1), bumpy()).run(55) for _ in range(2))
     assert first.events == second.events
-    other = Search(race(seed=2), bumpy()).run(70)
+    other = Search(race(seed=2), bumpy()).run(55)
     assert [c.recipe for c in other.book.candidates] != [c.recipe for c in first.book.candidates]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(WORLDS)), st.integers(2, 4), st.integers(0, 10**6), st.integers(1, 2))
 def test_several_workers_never_idle_never_twice(name: str, workers: int, order: int, opening_splits: int) -> None:
     """Whatever order trials end in: no trial is begun twice, and while nothing runs there is always something to do."""

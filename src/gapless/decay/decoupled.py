@@ -33,7 +33,6 @@ class Decoupled:
         self._off = _Off(0.0)
         self._held: list[float] = []
         self._before: dict[Tensor, Tensor] = {}  # the weights before this step, in memory that is kept
-        self._taken: set[Tensor] = set()
         self._see_groups()
         self._handles = (
             optimizer.register_step_pre_hook(self._start),
@@ -89,13 +88,12 @@ class Decoupled:
                 if every or p.grad is not None:
                     self._before[p] = torch.empty_like(p) if p not in self._before else self._before[p]
                     self._before[p].copy_(p)
-                    self._taken.add(p)
 
     @torch.no_grad()
     def _finish(self, optimizer: Optimizer, args: Args, kwargs: Kwargs) -> None:
         if self.cautious:
             for group, rate in self._rates():
-                moved = [p for p in group["params"] if p.grad is not None and p in self._taken]
+                moved = [p for p in group["params"] if p.grad is not None and p in self._before]
                 decay_where_agreed(moved, [self._before[p] for p in moved], rate)
         self._give_back()
 
@@ -114,7 +112,6 @@ class Decoupled:
             if group["weight_decay"] is self._off:  # a schedule may have written the next value already: that stands
                 group["weight_decay"] = strength
         self._held.clear()
-        self._taken.clear()
 
 
 def decouple(

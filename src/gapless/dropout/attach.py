@@ -180,7 +180,7 @@ def _kind_steps(model: nn.Module, kind: Literal["hidden", "channel"], p: float) 
     if any(id(step.module) in outside for step in own):
         return
     layer, child = (nn.Linear, Dropout) if kind == "hidden" else (_CONV, ChannelDropout)
-    first = _first_weight_layer(model)
+    first = next((module for _, module in _weight_layers(model)), None)
     for path, module, inside in _walk(model):
         if isinstance(module, layer) and not inside and module is not first:
             why = f"{child.__name__} before {type(module).__name__}"
@@ -201,16 +201,13 @@ def _block_steps(model: nn.Module, p: float) -> Iterator[_Step]:
 
 
 def _input_steps(model: nn.Module, p: float) -> Iterator[_Step]:
-    for path, module, inside in _walk(model):
-        if isinstance(module, _WEIGHT_LAYER) and not inside:
-            yield _Step(module, Placement(path, "input", p, f"Dropout before {type(module).__name__}, the first layer"))
-            return
+    for path, module in _weight_layers(model):
+        yield _Step(module, Placement(path, "input", p, f"Dropout before {type(module).__name__}, the first layer"))
+        return
 
 
-def _first_weight_layer(model: nn.Module) -> nn.Module | None:
-    return next(
-        (module for _, module, inside in _walk(model) if isinstance(module, _WEIGHT_LAYER) and not inside), None
-    )
+def _weight_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    return ((path, module) for path, module, inside in _walk(model) if isinstance(module, _WEIGHT_LAYER) and not inside)
 
 
 def _walk(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:

@@ -61,8 +61,7 @@ def _affine_bfloat16(x: Any, y: Any, low: Any, high: Any, cut: Any, scale: Any, 
         value = kept if _hash(i, low, high) >= cut else fill
         bits = np.float32(value).view(np.uint32)
         even = u32(u32(bits >> u32(16)) & u32(1))
-        rounded = u32(u32(bits + u32(0x7FFF)) + even) >> u32(16)
-        y[i] = np.uint16(rounded) if value == value else np.uint16(0x7FC0)
+        y[i] = np.uint16(u32(u32(bits + u32(0x7FFF)) + even) >> u32(16))  # a NaN has low bits 0 and stays one
 
 
 affine_bfloat16 = _compiled(_affine_bfloat16)

@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import create_trial
 
 from gapless.recipe import Recipe
-from gapless.search.space import OFF, Knob, Rates
+from gapless.search.space import OFF, Knob, Rates, tidy
 
 _LR = "learning rate"
 
@@ -43,9 +43,7 @@ def propose(
     recipe = Recipe()
     for knob in knobs:
         recipe = knob.write(recipe, knob.value(drawn[knob.name]))
-    if not recipe.augment_part.ops:
-        recipe = recipe.replace("augment", recipe.augment_part.model_copy(update={"pick": None}))
-    return recipe, float(f"{math.exp(drawn[_LR]):.2g}")
+    return tidy(recipe), float(f"{math.exp(drawn[_LR]):.2g}")
 
 
 def _inside(value: float, distribution: BaseDistribution) -> float:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gapless.recipe import PILLARS, Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe
+from gapless.recipe import Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe
 
 
 @dataclass(frozen=True)
@@ -185,20 +185,25 @@ def moves(recipe: Recipe, lr: float, knobs: tuple[Knob, ...], rates: Rates) -> I
     for name, rate in (("higher learning rate", lr * 1.8), ("lower learning rate", lr / 1.8)):
         if rates.notches[0] <= rate <= rates.notches[-1]:
             yield Move(name, recipe, _round(rate))
-    for pillar in PILLARS:
-        if recipe.part(pillar).active:
-            for word, factor in (("weaker", 0.6), ("stronger", 1.6)):
-                scaled = _scaled(recipe, pillar, factor, knobs)
-                if scaled != recipe:
-                    yield Move(f"{pillar} {word}", scaled, lr)
-            yield Move(f"{pillar} off", recipe.without(pillar), lr)
+    for pillar in recipe.pillars():
+        for word, factor in (("weaker", 0.6), ("stronger", 1.6)):
+            scaled = _scaled(recipe, pillar, factor, knobs)
+            if scaled != recipe:
+                yield Move(f"{pillar} {word}", scaled, lr)
+        yield Move(f"{pillar} off", recipe.without(pillar), lr)
     for knob in knobs:
-        if knob.name == "pick" and not recipe.augment_part.ops:
-            continue
-        if knob.read(recipe) <= 0:
-            yield Move(f"{knob.name} on", knob.write(recipe, knob.usual), lr)
-        else:
-            yield Move(f"{knob.name} off", knob.write(recipe, 0.0), lr)
+        word, value = ("on", knob.usual) if knob.read(recipe) <= 0 else ("off", 0.0)
+        turned = tidy(knob.write(recipe, value))
+        if turned != recipe:
+            yield Move(f"{knob.name} {word}", turned, lr)
+
+
+def tidy(recipe: Recipe) -> Recipe:
+    """The recipe without a pick where there is nothing to pick from: it would be the same one under another name."""
+    part = recipe.augment_part
+    if part.ops or part.pick is None:
+        return recipe
+    return recipe.replace("augment", part.model_copy(update={"pick": None}))
 
 
 def _scaled(recipe: Recipe, pillar: str, factor: float, knobs: tuple[Knob, ...]) -> Recipe:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from gapless.data import Rows
 
 
+SAMPLED = 2**24
+"""Numbers, spread evenly over the rows, that are enough for a mean and a standard deviation: 64 MB."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """How inputs and targets are brought to mean 0 and standard deviation 1; measured on the rows trained on.
@@ -31,7 +35,9 @@ class Scale:
     def of(cls, rows: Rows, classes: int, index: NDArray[np.int64]) -> Scale:
         mean, sd = (0.0,), (1.0,)
         if rows.x.ndim == 4:
-            sample = rows.x[index[:20000]].astype(np.float32) / 255.0  # enough for a mean of pixels
+            most = max(256, SAMPLED // rows.x[0].size)
+            some = index[np.linspace(0, len(index) - 1, min(len(index), most)).round().astype(np.int64)]
+            sample = rows.x[some].astype(np.float32) / 255.0
             mean = tuple(float(v) for v in sample.mean((0, 1, 2), dtype=np.float64))
             sd = tuple(max(float(v), 1e-3) for v in sample.std((0, 1, 2), dtype=np.float64))
         target = (0.0, 1.0)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gapless.augment.image import cpu_chain as chain
+from gapless.augment.image import cpu_tables as tables
 from gapless.augment.image.algebra import BLUR_RADIUS
 from gapless.augment.image.cpu_encode import encode
 from gapless.augment.image.cpu_gather import STRIP
@@ -88,7 +89,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 @dataclass(frozen=True)
 class _Sources:
-    pictures: chain.Pictures
+    pictures: tables.Pictures
     channels: int
     owners: Bytes | Sequence[Bytes]
     """Keeps the memory behind the addresses alive."""
@@ -118,7 +119,7 @@ def _sources(program: Program, pictures: Bytes | Sequence[Bytes]) -> _Sources:
         )
     if np.any(heights != program.height) or np.any(widths != program.width):
         raise DataError("the program was made for pictures of other sizes")
-    return _Sources(chain.Pictures(address, pitch, heights, widths), channels, pictures)
+    return _Sources(tables.Pictures(address, pitch, heights, widths), channels, pictures)
 
 
 def _check_picture(picture: Any, dimensions: int) -> None:
@@ -138,14 +139,14 @@ def _compact(picture: Bytes) -> Bytes:
     return np.ascontiguousarray(picture)
 
 
-def _finish(program: Program, normal: Normal | None, channels: int) -> chain.Finish:
+def _finish(program: Program, normal: Normal | None, channels: int) -> tables.Finish:
     scale, offset = np.full(channels, 1 / 255), np.zeros(channels)
     if normal is not None:
         if len(normal.mean) != channels or len(normal.deviation) != channels:
             raise UsageError(f"normal must have {channels} means and deviations, one for each channel")
         scale, offset = scale / normal.deviation, -np.array(normal.mean) / normal.deviation
     fill = program.fill
-    return chain.Finish(
+    return tables.Finish(
         scale.astype(np.float32),
         offset.astype(np.float32),
         fill in ("edge", "reflect"),
@@ -154,7 +155,7 @@ def _finish(program: Program, normal: Normal | None, channels: int) -> chain.Fin
     )
 
 
-def _scratch(program: Program, pictures: chain.Pictures, steps: chain.Steps, channels: int) -> chain.Scratch:
+def _scratch(program: Program, pictures: tables.Pictures, steps: tables.Steps, channels: int) -> tables.Scratch:
     height, width = (max(int(sides.max()), 1) for sides in (pictures.height, pictures.width))
     out_height, out_width = program.size
     largest = max(height, out_height), max(width, out_width)
@@ -163,7 +164,7 @@ def _scratch(program: Program, pictures: chain.Pictures, steps: chain.Steps, cha
         width / out_width,
         height / out_height,
     )
-    return chain.Scratch(
+    return tables.Scratch(
         packed=np.empty(words, np.uint32),
         squares=np.empty(words, np.uint32),
         xs=np.empty(max(STRIP, largest[1]), np.float32),

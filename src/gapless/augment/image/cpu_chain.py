@@ -5,85 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from gapless.augment.image import cpu_gather as gather
 from gapless.augment.image import cpu_levels as levels
 from gapless.augment.image import cpu_neighbours as neighbours
-from gapless.augment.image.cpu_memory import wide_vectors
+from gapless.augment.image.algebra import Floats
+from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, compiled, wide_vectors
 from gapless.augment.image.cpu_resample import resample, taps
+from gapless.augment.image.cpu_tables import (
+    BLUR,
+    BOX,
+    COLOR,
+    EQUALIZE,
+    GRID,
+    HOMOGRAPHY,
+    HUE,
+    JPEG,
+    KERNEL,
+    LUT,
+    MOVE,
+    NOISE,
+    RESAMPLE,
+    STRETCH,
+    TONED,
+    WARP,
+    Finish,
+    Pictures,
+    Scratch,
+    Steps,
+)
 
 _F = np.float32
 
-WARP, HOMOGRAPHY, MOVE, RESAMPLE = range(1, 5)
-COLOR, TONED, HUE, LUT, STRETCH, EQUALIZE, NOISE = range(5, 12)
-KERNEL, BLUR, JPEG, BOX, GRID = range(12, 17)
-"""The codes of steps; 0 ends a chain. MOVE is a warp by whole pixels, TONED a matrix that needs the mean colour."""
 
-
-class Pictures(NamedTuple):
-    """Where the source bytes are: one entry for each picture (B,)."""
-
-    address: NDArray[np.int64]
-    pitch: NDArray[np.int64]
-    height: NDArray[np.int64]
-    width: NDArray[np.int64]
-
-
-class Steps(NamedTuple):
-    """What to do: codes (B, T) and, for each, its row in the table of its kind."""
-
-    code: NDArray[np.int8]
-    row: NDArray[np.int32]
-    warp: NDArray[np.float32]
-    smooth: NDArray[np.float64]
-    color: NDArray[np.float32]
-    gray: NDArray[np.float32]
-    hue: NDArray[np.float32]
-    lut: NDArray[np.uint8]
-    kernel: NDArray[np.float32]
-    blur: NDArray[np.float32]
-    jpeg: NDArray[np.float32]
-    noise: NDArray[np.float64]
-    box: NDArray[np.float64]
-    grid: NDArray[np.float64]
-
-
-class Finish(NamedTuple):
-    """How the result is written: levels 0 to 255 times scale plus offset, for each channel; and the fill of warps.
-
-    repeat: places outside are moved to the nearest edge pixel, after being mirrored if `reflect`. fill: the level that
-    is seen outside otherwise.
-    """
-
-    scale: NDArray[np.float32]
-    offset: NDArray[np.float32]
-    repeat: bool
-    reflect: bool
-    fill: float
-
-
-class Scratch(NamedTuple):
-    """Memory for one thread: all for the taking."""
-
-    packed: NDArray[np.uint32]
-    squares: NDArray[np.uint32]
-    xs: NDArray[np.float32]
-    ys: NDArray[np.float32]
-    planes: NDArray[np.float32]
-    work: NDArray[np.float32]
-    table: NDArray[np.float32]
-    starts: NDArray[np.float32]
-    weights_x: NDArray[np.float32]
-    weights_y: NDArray[np.float32]
-
-
-@njit(**gather.OPTIONS)
-def _matrix(steps, row, means, finish, last):
+@compiled
+def _matrix(steps: Steps, row: int, means: Floats32, finish: Finish, last: bool) -> Floats32:
     """(3, 6) what `between_colour` takes: a row of the colour table, or the identity if it is -1, and the scale if the
     result is written with it."""
     out = np.zeros((3, 6), np.float32)
@@ -100,8 +59,8 @@ def _matrix(steps, row, means, finish, last):
     return out
 
 
-@njit(**gather.OPTIONS)
-def _line(steps, row, mean, finish, last, channel):
+@compiled
+def _line(steps: Steps, row: int, mean: np.float32, finish: Finish, last: bool, channel: int) -> Floats32:
     """(4,) the same for one channel."""
     out = np.zeros(4, np.float32)
     out[0] = 1
@@ -113,8 +72,19 @@ def _line(steps, row, mean, finish, last, channel):
     return out
 
 
-@njit(**gather.OPTIONS)
-def _pack(pictures, b, channels, channel, height, width, planes, loaded, finish, packed):
+@compiled
+def _pack(
+    pictures: Pictures,
+    b: int,
+    channels: int,
+    channel: int,
+    height: int,
+    width: int,
+    planes: Floats32,
+    loaded: bool,
+    finish: Finish,
+    packed: Words,
+) -> None:
     """The colours (channel -1) or one channel of the picture as it is now, packed, with its border."""
     border = np.uint32(0)
     fill = np.uint32(finish.fill)
@@ -133,8 +103,19 @@ def _pack(pictures, b, channels, channel, height, width, planes, loaded, finish,
     gather.frame(height, width, packed, finish.repeat, border)
 
 
-@njit(**gather.OPTIONS)
-def _move(code, matrix, height, width, finish, scratch, color, line, planes, channel):
+@compiled
+def _move(
+    code: int,
+    matrix: Floats32,
+    height: int,
+    width: int,
+    finish: Finish,
+    scratch: Scratch,
+    color: Floats32,
+    line: Floats32,
+    planes: Floats32,
+    channel: int,
+) -> None:
     """A warp or a move of what is packed into planes of the same size."""
     wide_vectors()
     if channel >= 0 and code != MOVE:
@@ -157,8 +138,19 @@ def _move(code, matrix, height, width, finish, scratch, color, line, planes, cha
             gather.between_channel(scratch.squares, height, width, xs, ys, pixels, line, out, planes[channel])
 
 
-@njit(**gather.OPTIONS)
-def _resize(entries, height, width, out_height, out_width, finish, scratch, planes, channel, alpha):
+@compiled
+def _resize(
+    entries: Floats,
+    height: int,
+    width: int,
+    out_height: int,
+    out_width: int,
+    finish: Finish,
+    scratch: Scratch,
+    planes: Floats32,
+    channel: int,
+    alpha: bool,
+) -> None:
     """A smooth warp of what is packed into planes of the output's size; entries: scale and shift along x, along y."""
     wide_vectors()
     starts_x, starts_y = scratch.starts[:out_width], scratch.starts[out_width:]
@@ -177,8 +169,18 @@ def _resize(entries, height, width, out_height, out_width, finish, scratch, plan
     resample(packed, height, width, across, down, out_height, out_width, fill, work, row, red, green, blue)
 
 
-@njit(**gather.OPTIONS)
-def _levels(code, row, steps, pixels, planes, finish, last, colour, table):
+@compiled
+def _levels(
+    code: int,
+    row: int,
+    steps: Steps,
+    pixels: int,
+    planes: Floats32,
+    finish: Finish,
+    last: bool,
+    colour: bool,
+    table: Floats32,
+) -> bool:
     """A step on the levels of one pixel, or on all of them; returns whether the scale is done with it."""
     wide_vectors()
     count = 3 if colour else len(planes)
@@ -217,8 +219,10 @@ def _levels(code, row, steps, pixels, planes, finish, last, colour, table):
     return False
 
 
-@njit(**gather.OPTIONS)
-def _planes(code, row, steps, height, width, planes, colour, work):
+@compiled
+def _planes(
+    code: int, row: int, steps: Steps, height: int, width: int, planes: Floats32, colour: bool, work: Floats32
+) -> None:
     """A step on neighbours or regions of every colour plane."""
     wide_vectors()
     if code == JPEG and colour:
@@ -238,8 +242,22 @@ def _planes(code, row, steps, height, width, planes, colour, work):
             levels.paint_grid(planes[c], height, width, steps.grid[row])
 
 
-@njit(**gather.OPTIONS)
-def _place(b, t, pictures, steps, finish, scratch, planes, loaded, height, width, out_height, out_width, result):
+@compiled
+def _place(
+    b: int,
+    t: int,
+    pictures: Pictures,
+    steps: Steps,
+    finish: Finish,
+    scratch: Scratch,
+    planes: Floats32,
+    loaded: bool,
+    height: int,
+    width: int,
+    out_height: int,
+    out_width: int,
+    result: Floats32,
+) -> tuple[int, bool]:
     """The step at t, which places pixels, and the colour matrix after it if there is one; returns the next t and
     whether the scale is done. A step that does not place pixels has them read where they are."""
     wide_vectors()
@@ -271,8 +289,17 @@ def _place(b, t, pictures, steps, finish, scratch, planes, loaded, height, width
     return following, last
 
 
-@njit(**gather.OPTIONS)
-def _picture(b, pictures, steps, finish, scratch, out, out_height, out_width):
+@compiled
+def _picture(
+    b: int,
+    pictures: Pictures,
+    steps: Steps,
+    finish: Finish,
+    scratch: Scratch,
+    out: Floats32,
+    out_height: int,
+    out_width: int,
+) -> None:
     """The whole chain of one picture; out: its planes (C, out_height * out_width)."""
     wide_vectors()
     height, width = pictures.height[b], pictures.width[b]
@@ -305,14 +332,34 @@ def _picture(b, pictures, steps, finish, scratch, out, out_height, out_width):
 
 def _sources() -> str:
     """A digest of all compiled code. numba's cache on disk looks at the file of the outermost function only."""
-    files = ("algebra", "cpu_memory", "cpu_gather", "cpu_levels", "cpu_neighbours", "cpu_resample", "cpu_chain", "jpeg")
+    files = (
+        "algebra",
+        "cpu_memory",
+        "cpu_gather",
+        "cpu_levels",
+        "cpu_neighbours",
+        "cpu_resample",
+        "cpu_tables",
+        "cpu_chain",
+        "jpeg",
+    )
     here = Path(__file__).parent
     return sha256(b"".join((here / f"{name}.py").read_bytes() for name in files)).hexdigest()
 
 
 def _compiled(sources: str) -> Callable[..., None]:
-    @njit(cache=True, **gather.OPTIONS)
-    def run_chains(start, stop, pictures, steps, finish, scratch, out, out_height, out_width):
+    @njit(cache=True, **OPTIONS)
+    def run_chains(
+        start: int,
+        stop: int,
+        pictures: Pictures,
+        steps: Steps,
+        finish: Finish,
+        scratch: Scratch,
+        out: Floats32,
+        out_height: int,
+        out_width: int,
+    ) -> None:
         _ = sources  # a part of the cache's key
         for b in range(start, stop):
             _picture(b, pictures, steps, finish, scratch, out[b], out_height, out_width)

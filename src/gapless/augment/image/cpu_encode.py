@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gapless.augment.image import cpu_chain as chain
+from gapless.augment.image import cpu_tables as codes
 from gapless.augment.image.algebra import (
     BLUR_RADIUS,
     Blur,
@@ -31,7 +31,7 @@ Codes = int | NDArray[Any]
 Tables = dict[str, NDArray[Any]]
 
 
-def encode(program: Program) -> chain.Steps:
+def encode(program: Program) -> codes.Steps:
     """The steps of every picture, in order, with their tables."""
     code = np.zeros((program.batch, len(program.groups) + 1), np.int8)
     row = np.zeros((program.batch, len(program.groups) + 1), np.int32)
@@ -42,9 +42,9 @@ def encode(program: Program) -> chain.Steps:
     height, width = (np.broadcast_to(side, program.batch) for side in (program.height, program.width))
     for group in program.groups:
         rows = every if group.rows is None else group.rows
-        codes, parts = _encoded(group.element, height[rows], width[rows])
+        code_of, parts = _encoded(group.element, height[rows], width[rows])
         name = next(iter(parts))
-        code[rows, depth[rows]] = codes
+        code[rows, depth[rows]] = code_of
         row[rows, depth[rows]] = sizes.get(name, 0) + every[: len(rows)]
         depth[rows] += 1
         sizes[name] = sizes.get(name, 0) + len(rows)
@@ -52,7 +52,7 @@ def encode(program: Program) -> chain.Steps:
             tables.setdefault(table, []).append(data)
         if isinstance(group.element, Warp) and group.element.smooth:
             height, width = (np.broadcast_to(side, program.batch) for side in program.size)
-    return chain.Steps(code, row, **{name: _joined(tables.get(name), *_TABLES[name]) for name in _TABLES})
+    return codes.Steps(code, row, **{name: _joined(tables.get(name), *_TABLES[name]) for name in _TABLES})
 
 
 _TABLES: dict[str, tuple[int, type[np.generic]]] = {
@@ -82,31 +82,31 @@ def _encoded(element: Element, height: NDArray[Any], width: NDArray[Any]) -> tup
     """The codes of an element's rows, and what goes into the tables."""
     match element:
         case Warp(data, smooth=True):
-            return chain.RESAMPLE, {"smooth": data[:, [0, 0, 1, 1], [0, 2, 1, 2]]}
+            return codes.RESAMPLE, {"smooth": data[:, [0, 0, 1, 1], [0, 2, 1, 2]]}
         case Warp(data):
             return _placed(data, height, width)
         case Color(data):
             toned = data[:, :, 3:6].any(axis=(1, 2))
-            return np.where(toned, chain.TONED, chain.COLOR), {"color": data, "gray": element.gray()}
+            return np.where(toned, codes.TONED, codes.COLOR), {"color": data, "gray": element.gray()}
         case Hue(data):
-            return chain.HUE, {"hue": data}
+            return codes.HUE, {"hue": data}
         case Lut(data):
-            return chain.LUT, {"lut": data}
+            return codes.LUT, {"lut": data}
         case Histogram(data):
             # No table: the row is not read.
-            return np.where(data[:, 0] == 1, chain.STRETCH, chain.EQUALIZE), {"hue": data}
+            return np.where(data[:, 0] == 1, codes.STRETCH, codes.EQUALIZE), {"hue": data}
         case Noise(data):
-            return chain.NOISE, {"noise": data}
+            return codes.NOISE, {"noise": data}
         case Kernel(data):
-            return chain.KERNEL, {"kernel": data}
+            return codes.KERNEL, {"kernel": data}
         case Blur(data):
-            return chain.BLUR, {"blur": data}
+            return codes.BLUR, {"blur": data}
         case Jpeg(data):
-            return chain.JPEG, {"jpeg": np.concatenate([t.reshape(-1, 64) for t in jpeg_steps(data[:, 0])], axis=1)}
+            return codes.JPEG, {"jpeg": np.concatenate([t.reshape(-1, 64) for t in jpeg_steps(data[:, 0])], axis=1)}
         case Box(data):
-            return chain.BOX, {"box": data}
+            return codes.BOX, {"box": data}
         case Grid(data):
-            return chain.GRID, {"grid": data}
+            return codes.GRID, {"grid": data}
         case _:
             raise TypeError(f"no compiled code for {type(element).__name__}")
 
@@ -123,5 +123,5 @@ def _placed(sides: Floats, height: NDArray[Any], width: NDArray[Any]) -> tuple[C
     nearest = np.rint(matrix)
     whole = affine & (np.abs(matrix - nearest) < 1e-6).all(axis=(1, 2))
     matrix[whole] = nearest[whole]
-    codes = np.where(whole, chain.MOVE, np.where(affine, chain.WARP, chain.HOMOGRAPHY))
-    return codes, {"warp": matrix}
+    code = np.where(whole, codes.MOVE, np.where(affine, codes.WARP, codes.HOMOGRAPHY))
+    return code, {"warp": matrix}

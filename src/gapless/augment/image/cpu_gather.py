@@ -7,14 +7,14 @@ places farther outside are moved onto the border. Levels run from 0 to 255.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
 from gapless.augment.image.cpu_memory import (
+    Floats32,
+    Words,
     bits,
     byte,
+    compiled,
     entry,
     join,
     level,
@@ -28,15 +28,14 @@ from gapless.augment.image.cpu_memory import (
     word_at,
 )
 
-OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "boundscheck": False}
 _F = np.float32
 
 STRIP = 2048
 """Pixels whose places are worked out at a time, at least one row."""
 
 
-@njit(**OPTIONS)
-def pack_colour(address, pitch, channels, height, width, packed):
+@compiled
+def pack_colour(address: int, pitch: int, channels: int, height: int, width: int, packed: Words) -> None:
     """Red, green and blue of 3 or 4 bytes a pixel into words; `pitch` is the number of bytes from row to row."""
     wide_vectors()
     for y in range(height):
@@ -48,8 +47,8 @@ def pack_colour(address, pitch, channels, height, width, packed):
         put_word(packed, out + width - 1, join(join(byte(last, 0), byte(last, 1), 8), byte(last, 2), 16))
 
 
-@njit(**OPTIONS)
-def pack_channel(address, pitch, channels, height, width, packed):
+@compiled
+def pack_channel(address: int, pitch: int, channels: int, height: int, width: int, packed: Words) -> None:
     """One channel, whose first byte is at the address, into words."""
     wide_vectors()
     for y in range(height):
@@ -62,8 +61,8 @@ def pack_channel(address, pitch, channels, height, width, packed):
                 put_word(packed, out + x, byte(row, x * channels))
 
 
-@njit(**OPTIONS)
-def repack_colour(height, width, red, green, blue, packed):
+@compiled
+def repack_colour(height: int, width: int, red: Floats32, green: Floats32, blue: Floats32, packed: Words) -> None:
     """Planes of levels into words, rounded."""
     wide_vectors()
     for y in range(height):
@@ -73,8 +72,8 @@ def repack_colour(height, width, red, green, blue, packed):
             put_word(packed, out + x, join(join(r, g, 8), b, 16))
 
 
-@njit(**OPTIONS)
-def repack_channel(height, width, plane, packed):
+@compiled
+def repack_channel(height: int, width: int, plane: Floats32, packed: Words) -> None:
     wide_vectors()
     for y in range(height):
         row, out = y * width, (y + 1) * (width + 2) + 1
@@ -82,8 +81,8 @@ def repack_channel(height, width, plane, packed):
             put_word(packed, out + x, whole(level(plane, row + x)))
 
 
-@njit(**OPTIONS)
-def frame(height, width, packed, repeat, border):
+@compiled
+def frame(height: int, width: int, packed: Words, repeat: bool, border: np.uint32) -> None:
     """Writes the border: the nearest pixel where `repeat`, else this word."""
     stride = width + 2
     for y in range(1, height + 1):
@@ -94,8 +93,8 @@ def frame(height, width, packed, repeat, border):
         packed[(height + 1) * stride + x] = packed[height * stride + x] if repeat else border
 
 
-@njit(**OPTIONS)
-def pack_squares(height, width, packed, squares):
+@compiled
+def pack_squares(height: int, width: int, packed: Words, squares: Words) -> None:
     """For one channel: each word holds a pixel, its right neighbour, and the two below, so that one read gets all."""
     wide_vectors()
     stride = width + 2
@@ -105,15 +104,25 @@ def pack_squares(height, width, packed, squares):
         put_word(squares, i, join(upper, lower, 16))
 
 
-@njit(**OPTIONS)
-def strip_rows(out_width):
+@compiled
+def strip_rows(out_width: int) -> int:
     """Rows that are done at a time: few enough for their places to stay in the first cache."""
     return max(1, STRIP // out_width)
 
 
-@njit(**OPTIONS)
-def places(height, width, repeat, matrix, start, pixels, out_width, xs, ys):
-    """Where an affine warp reads for the pixels from row `start` on, on the packed picture; `matrix` (9,) is in pixels."""
+@compiled
+def places(
+    height: int,
+    width: int,
+    repeat: bool,
+    matrix: Floats32,
+    start: int,
+    pixels: int,
+    out_width: int,
+    xs: Floats32,
+    ys: Floats32,
+) -> None:
+    """Where an affine warp reads for the pixels from row `start` on, on the packed picture; `matrix` (9,) in pixels."""
     wide_vectors()
     one, inverse, columns = _F(1), _F(1) / _F(out_width), _F(out_width)
     low, high_x, high_y = (one, _F(width), _F(height)) if repeat else (_F(0), _F(width + 1), _F(height + 1))
@@ -127,8 +136,8 @@ def places(height, width, repeat, matrix, start, pixels, out_width, xs, ys):
         put_entry(ys, i, min(max(ay * x + by * y + cy, low), high_y))
 
 
-@njit(**OPTIONS)
-def _reflected(place, side):
+@compiled
+def _reflected(place: np.float32, side: np.float32) -> np.float32:
     """A place in pixels from the middle of the first, mirrored at the picture's outer edges into the picture."""
     period = _F(2) * side
     place = place + _F(0.5)
@@ -136,8 +145,19 @@ def _reflected(place, side):
     return min(place, period - place) - _F(0.5)
 
 
-@njit(**OPTIONS)
-def places_any(height, width, repeat, reflect, matrix, start, pixels, out_width, xs, ys):
+@compiled
+def places_any(
+    height: int,
+    width: int,
+    repeat: bool,
+    reflect: bool,
+    matrix: Floats32,
+    start: int,
+    pixels: int,
+    out_width: int,
+    xs: Floats32,
+    ys: Floats32,
+) -> None:
     """The same for a homography, and for reflected places."""
     wide_vectors()
     one, inverse, columns = _F(1), _F(1) / _F(out_width), _F(out_width)
@@ -156,8 +176,20 @@ def places_any(height, width, repeat, reflect, matrix, start, pixels, out_width,
         put_entry(ys, i, min(max(py + one, low), high_y))
 
 
-@njit(**OPTIONS)
-def between_colour(packed, height, width, xs, ys, pixels, color, out, red, green, blue):
+@compiled
+def between_colour(
+    packed: Words,
+    height: int,
+    width: int,
+    xs: Floats32,
+    ys: Floats32,
+    pixels: int,
+    color: Floats32,
+    out: int,
+    red: Floats32,
+    green: Floats32,
+    blue: Floats32,
+) -> None:
     """Interpolates, applies a colour matrix, cuts to the levels and scales, in one pass.
 
     color: (3, 6) rows [matrix | shift | scale | offset]. out: the first pixel's number in the planes.
@@ -186,8 +218,18 @@ def between_colour(packed, height, width, xs, ys, pixels, color, out, red, green
         put_level(blue, out + i, min(max(br * r + bg * g + bb * h + bt, zero), top) * bs + bo)
 
 
-@njit(**OPTIONS)
-def between_channel(squares, height, width, xs, ys, pixels, color, out, plane):
+@compiled
+def between_channel(
+    squares: Words,
+    height: int,
+    width: int,
+    xs: Floats32,
+    ys: Floats32,
+    pixels: int,
+    color: Floats32,
+    out: int,
+    plane: Floats32,
+) -> None:
     """The same for one channel; color: (4,) factor, shift, scale, offset."""
     wide_vectors()
     last_x, last_y, row, top, one, zero = _F(width), _F(height), _F(width + 2), _F(255), _F(1), _F(0)
@@ -204,8 +246,19 @@ def between_channel(squares, height, width, xs, ys, pixels, color, out, plane):
         put_level(plane, out + i, min(max(factor * value + shift, zero), top) * scale + offset)
 
 
-@njit(**OPTIONS)
-def nearest_colour(packed, width, xs, ys, pixels, color, out, red, green, blue):
+@compiled
+def nearest_colour(
+    packed: Words,
+    width: int,
+    xs: Floats32,
+    ys: Floats32,
+    pixels: int,
+    color: Floats32,
+    out: int,
+    red: Floats32,
+    green: Floats32,
+    blue: Floats32,
+) -> None:
     """Takes the nearest pixel, for moves by whole pixels; color as for `between_colour`."""
     wide_vectors()
     row, half, top, zero = _F(width + 2), _F(0.5), _F(255), _F(0)
@@ -221,8 +274,10 @@ def nearest_colour(packed, width, xs, ys, pixels, color, out, red, green, blue):
         put_level(blue, out + i, min(max(br * r + bg * g + bb * h + bt, zero), top) * bs + bo)
 
 
-@njit(**OPTIONS)
-def nearest_channel(packed, width, xs, ys, pixels, color, out, plane):
+@compiled
+def nearest_channel(
+    packed: Words, width: int, xs: Floats32, ys: Floats32, pixels: int, color: Floats32, out: int, plane: Floats32
+) -> None:
     wide_vectors()
     row, half, top, zero = _F(width + 2), _F(0.5), _F(255), _F(0)
     factor, shift, scale, offset = color[0], color[1], color[2], color[3]

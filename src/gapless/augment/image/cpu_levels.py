@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from gapless.augment.image.cpu_gather import OPTIONS
-from gapless.augment.image.cpu_memory import entry_at, level, put_entry, put_level, wide_vectors
+from gapless.augment.image.algebra import Floats
+from gapless.augment.image.cpu_memory import Floats32, compiled, entry_at, level, put_entry, put_level, wide_vectors
 
 _F = np.float32
 _U = np.uint64
 _WORD = np.uint64(0xFFFFFFFF)
 
 
-@njit(**OPTIONS)
-def mean(plane, pixels):
+@compiled
+def mean(plane: Floats32, pixels: int) -> np.float32:
     wide_vectors()
     total = _F(0)
     for i in range(pixels):
@@ -22,8 +21,8 @@ def mean(plane, pixels):
     return total / _F(pixels)
 
 
-@njit(**OPTIONS)
-def recolour(red, green, blue, pixels, color):
+@compiled
+def recolour(red: Floats32, green: Floats32, blue: Floats32, pixels: int, color: Floats32) -> None:
     """The colour matrix, cut to the levels, then scaled; color: (3, 6) rows [matrix | shift | scale | offset]."""
     wide_vectors()
     top, zero = _F(255), _F(0)
@@ -37,8 +36,8 @@ def recolour(red, green, blue, pixels, color):
         put_level(blue, i, min(max(br * r + bg * g + bb * b + bt, zero), top) * bs + bo)
 
 
-@njit(**OPTIONS)
-def relevel(plane, pixels, color):
+@compiled
+def relevel(plane: Floats32, pixels: int, color: Floats32) -> None:
     """The same for one channel; color: (4,) factor, shift, scale, offset."""
     wide_vectors()
     top, zero = _F(255), _F(0)
@@ -47,8 +46,8 @@ def relevel(plane, pixels, color):
         put_level(plane, i, min(max(factor * level(plane, i) + shift, zero), top) * scale + offset)
 
 
-@njit(**OPTIONS)
-def turn_hue(red, green, blue, pixels, turn):
+@compiled
+def turn_hue(red: Floats32, green: Floats32, blue: Floats32, pixels: int, turn: np.float32) -> None:
     """Turns the hue of HSV by a share of the circle."""
     wide_vectors()
     six, one, zero, four = _F(6), _F(1), _F(0), _F(4)
@@ -72,23 +71,23 @@ def turn_hue(red, green, blue, pixels, turn):
         put_level(blue, i, value - chroma * min(max(min(k, four - k), zero), one))
 
 
-@njit(**OPTIONS)
-def look_up(plane, pixels, table):
+@compiled
+def look_up(plane: Floats32, pixels: int, table: Floats32) -> None:
     """Levels by a table (256,), rounded before."""
     wide_vectors()
     for i in range(pixels):
         put_level(plane, i, entry_at(table, np.rint(level(plane, i))))
 
 
-@njit(**OPTIONS)
-def round_levels(plane, pixels):
+@compiled
+def round_levels(plane: Floats32, pixels: int) -> None:
     wide_vectors()
     for i in range(pixels):
         put_level(plane, i, np.rint(level(plane, i)))
 
 
-@njit(**OPTIONS)
-def stretch(plane, pixels):
+@compiled
+def stretch(plane: Floats32, pixels: int) -> None:
     """The darkest level becomes 0, the brightest 255."""
     wide_vectors()
     low, high = _F(255), _F(0)
@@ -101,8 +100,8 @@ def stretch(plane, pixels):
             put_level(plane, i, (np.rint(level(plane, i)) - low) * scale)
 
 
-@njit(**OPTIONS)
-def equalize(plane, pixels, table):
+@compiled
+def equalize(plane: Floats32, pixels: int, table: Floats32) -> None:
     """Pillow's equalisation; `table` (256,) is for the taking."""
     counts = np.zeros(256, np.int64)
     brightest = 0
@@ -120,23 +119,23 @@ def equalize(plane, pixels, table):
     look_up(plane, pixels, table)
 
 
-@njit(**OPTIONS)
-def _hash(word):
+@compiled
+def _hash(word: np.uint64) -> np.uint64:
     word &= _WORD
     word = ((word ^ (word >> _U(16))) * _U(0x7FEB352D)) & _WORD
     word = ((word ^ (word >> _U(15))) * _U(0x846CA68B)) & _WORD
     return word ^ (word >> _U(16))
 
 
-@njit(**OPTIONS)
-def _ones(word):
+@compiled
+def _ones(word: np.uint64) -> np.uint64:
     word = word - ((word >> _U(1)) & _U(0x55555555))
     word = (word & _U(0x33333333)) + ((word >> _U(2)) & _U(0x33333333))
     return ((((word + (word >> _U(4))) & _U(0x0F0F0F0F)) * _U(0x01010101)) & _WORD) >> _U(24)
 
 
-@njit(**OPTIONS)
-def add_normal(plane, pixels, deviation, key, place):
+@compiled
+def add_normal(plane: Floats32, pixels: int, deviation: np.float32, key: np.uint64, place: int) -> None:
     """Adds nearly normal numbers: 64 coin flips and one uniform number, as the other interpreter has them."""
     wide_vectors()
     factor = deviation / _F((16 + 1 / 12) ** 0.5)
@@ -148,8 +147,8 @@ def add_normal(plane, pixels, deviation, key, place):
         put_level(plane, i, min(max(level(plane, i) + factor * (flips + uniform - _F(0.5)), _F(0)), _F(255)))
 
 
-@njit(**OPTIONS)
-def add_specks(plane, pixels, share, key):
+@compiled
+def add_specks(plane: Floats32, pixels: int, share: np.float32, key: np.uint64) -> None:
     """Turns a share of the pixels black or white, half each."""
     wide_vectors()
     low, high = share / _F(2), _F(1) - share / _F(2)
@@ -159,8 +158,8 @@ def add_specks(plane, pixels, share, key):
         put_level(plane, i, _F(255) if chance >= high else value)
 
 
-@njit(**OPTIONS)
-def paint_box(plane, height, width, box):
+@compiled
+def paint_box(plane: Floats32, height: int, width: int, box: Floats) -> None:
     """box: (5,) float64 left, top, right, bottom in half sides, and the level from 0 to 1."""
     left, right = _first_centre(box[0], width), _first_centre(box[2], width)
     top, bottom = _first_centre(box[1], height), _first_centre(box[3], height)
@@ -168,14 +167,14 @@ def paint_box(plane, height, width, box):
         plane[y * width + left : y * width + right] = _F(box[4] * 255)
 
 
-@njit(**OPTIONS)
-def _first_centre(edge, side):
+@compiled
+def _first_centre(edge: float, side: int) -> int:
     """The first pixel whose centre is not before an edge in half sides."""
     return min(max(int(np.ceil(((edge + 1) * side - 1) / 2)), 0), side)
 
 
-@njit(**OPTIONS)
-def paint_grid(plane, height, width, grid):
+@compiled
+def paint_grid(plane: Floats32, height: int, width: int, grid: Floats) -> None:
     """grid: (6,) float64 periods, painted share, shifts, and the level from 0 to 1."""
     for y in range(height):
         v = (2 * y + 1) / height + grid[4]

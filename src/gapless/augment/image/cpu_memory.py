@@ -7,11 +7,30 @@ known not to overlap. The tags here: bytes of the source picture, packed words, 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
+import numpy as np
 from llvmlite import ir
+from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+Floats32 = NDArray[np.float32]
+Words = NDArray[np.uint32]
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "boundscheck": False}
+
+
+def compiled(function: F) -> F:
+    """Compiles a function on its first call, with the options that all pixel code has."""
+    return cast(F, njit(**OPTIONS)(function))
+
+
+_instruction = cast(Callable[[Any], Callable[..., Any]], intrinsic)
+"""Marks a function that returns a signature and writes LLVM code by hand."""
 
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
@@ -31,7 +50,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, *offsets: 
     return pointer
 
 
-@intrinsic
+@_instruction
 def byte(typing: Any, address: Any, index: Any) -> Any:
     """The byte of a source picture at a memory address, as a 32-bit number."""
 
@@ -44,7 +63,7 @@ def byte(typing: Any, address: Any, index: Any) -> Any:
     return types.uint32(types.int64, types.int64), code
 
 
-@intrinsic
+@_instruction
 def pixel(typing: Any, address: Any, index: Any) -> Any:
     """The four bytes of a source picture from a memory address on, as one word, the first lowest."""
 
@@ -56,7 +75,7 @@ def pixel(typing: Any, address: Any, index: Any) -> Any:
     return types.uint32(types.int64, types.int64), code
 
 
-@intrinsic
+@_instruction
 def word(typing: Any, packed: Any, index: Any) -> Any:
     """packed[index], one 32-bit word."""
 
@@ -68,7 +87,7 @@ def word(typing: Any, packed: Any, index: Any) -> Any:
     return types.uint32(packed, types.int64), code
 
 
-@intrinsic
+@_instruction
 def word_at(typing: Any, packed: Any, place: Any, offset: Any) -> Any:
     """packed[place + offset], the place being a whole number in float32, as a gather."""
 
@@ -81,7 +100,7 @@ def word_at(typing: Any, packed: Any, place: Any, offset: Any) -> Any:
     return types.uint32(packed, types.float32, types.int64), code
 
 
-@intrinsic
+@_instruction
 def put_word(typing: Any, packed: Any, index: Any, value: Any) -> Any:
     """packed[index] = value."""
 
@@ -94,7 +113,7 @@ def put_word(typing: Any, packed: Any, index: Any, value: Any) -> Any:
 
 
 def _float_access(tag: str) -> tuple[Any, Any]:
-    @intrinsic
+    @_instruction
     def get(typing: Any, array: Any, index: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             load = builder.load(_pointer(context, builder, signature.args[0], args[0], args[1]))
@@ -103,7 +122,7 @@ def _float_access(tag: str) -> tuple[Any, Any]:
 
         return types.float32(array, types.int64), code
 
-    @intrinsic
+    @_instruction
     def put(typing: Any, array: Any, index: Any, value: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             store = builder.store(args[2], _pointer(context, builder, signature.args[0], args[0], args[1]))
@@ -119,7 +138,7 @@ level, put_level = _float_access("plane")
 entry, put_entry = _float_access("table")
 
 
-@intrinsic
+@_instruction
 def entry_at(typing: Any, table: Any, place: Any) -> Any:
     """table[place], the place being a whole number in float32, as a gather."""
 
@@ -132,7 +151,7 @@ def entry_at(typing: Any, table: Any, place: Any) -> Any:
     return types.float32(table, types.float32), code
 
 
-@intrinsic
+@_instruction
 def join(typing: Any, low: Any, high: Any, shift: Any) -> Any:
     """low | high << shift, in 32 bits, which numba's own operators would widen to 64."""
 
@@ -143,7 +162,7 @@ def join(typing: Any, low: Any, high: Any, shift: Any) -> Any:
     return types.uint32(types.uint32, types.uint32, types.int64), code
 
 
-@intrinsic
+@_instruction
 def bits(typing: Any, packed: Any, shift: Any, mask: Any) -> Any:
     """(packed >> shift) & mask, as float32."""
 
@@ -154,7 +173,7 @@ def bits(typing: Any, packed: Any, shift: Any, mask: Any) -> Any:
     return types.float32(types.uint32, types.int64, types.int64), code
 
 
-@intrinsic
+@_instruction
 def whole(typing: Any, value: Any) -> Any:
     """A float32 from 0 to 255 as the nearest whole number, half to even."""
 
@@ -165,7 +184,7 @@ def whole(typing: Any, value: Any) -> Any:
     return types.uint32(types.float32), code
 
 
-@intrinsic
+@_instruction
 def wide_vectors(typing: Any) -> Any:
     """Lets LLVM use 512-bit vectors in the calling function, which it avoids by itself on some processors."""
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from gapless.augment.image.cpu_gather import OPTIONS
-from gapless.augment.image.cpu_memory import entry, level, put_entry, put_level, wide_vectors
+from gapless.augment.image.cpu_memory import Floats32, compiled, entry, level, put_entry, put_level, wide_vectors
 from gapless.augment.image.jpeg import DCT, TIE
 
 _F = np.float32
@@ -14,8 +12,8 @@ _TIE = np.float32(TIE)
 _DCT = DCT.astype(np.float32)
 
 
-@njit(**OPTIONS)
-def filter3(plane, height, width, weights, work):
+@compiled
+def filter3(plane: Floats32, height: int, width: int, weights: Floats32, work: Floats32) -> None:
     """A 3 x 3 filter, weights (9,), on whole levels; the border keeps its levels. work: as large as the plane."""
     wide_vectors()
     for i in range(height * width):
@@ -30,8 +28,8 @@ def filter3(plane, height, width, weights, work):
             put_level(plane, here + x, min(max(total, _F(0)), _F(255)))
 
 
-@njit(**OPTIONS)
-def blur(plane, height, width, weights, work):
+@compiled
+def blur(plane: Floats32, height: int, width: int, weights: Floats32, work: Floats32) -> None:
     """A symmetric filter along y and along x, weights from the middle outwards, on whole levels.
 
     work: as large as the plane and a row that is wider by twice the filter's reach.
@@ -67,8 +65,8 @@ def blur(plane, height, width, weights, work):
                 put_level(plane, row + x, level(plane, row + x) + weight * both)
 
 
-@njit(**OPTIONS)
-def quantize(plane, height, width, steps):
+@compiled
+def quantize(plane: Floats32, height: int, width: int, steps: Floats32) -> None:
     """JPEG on one plane: cosine coefficients of 8 x 8 blocks rounded to multiples of their steps (64,)."""
     block = np.empty((8, 8), np.float32)
     half = np.empty((8, 8), np.float32)
@@ -93,8 +91,8 @@ def quantize(plane, height, width, steps):
                     plane[(top + i) * width + left + j] = value
 
 
-@njit(**OPTIONS)
-def _product(a, b, out, flip_a, flip_b):
+@compiled
+def _product(a: Floats32, b: Floats32, out: Floats32, flip_a: bool, flip_b: bool) -> None:
     for i in range(8):
         for j in range(8):
             total = _F(0)
@@ -103,8 +101,17 @@ def _product(a, b, out, flip_a, flip_b):
             out[i, j] = total
 
 
-@njit(**OPTIONS)
-def jpeg_colour(red, green, blue, height, width, luma, chroma, work):
+@compiled
+def jpeg_colour(
+    red: Floats32,
+    green: Floats32,
+    blue: Floats32,
+    height: int,
+    width: int,
+    luma: Floats32,
+    chroma: Floats32,
+    work: Floats32,
+) -> None:
     """JPEG with colours at half the resolution. work: half as large as the planes, rounded up, twice."""
     for i in range(height * width):
         r, g, b = np.rint(red[i]), np.rint(green[i]), np.rint(blue[i])
@@ -128,13 +135,13 @@ def jpeg_colour(red, green, blue, height, width, luma, chroma, work):
             blue[i] = _cut(light + _F(1.772) * towards_blue)
 
 
-@njit(**OPTIONS)
-def _cut(value):
+@compiled
+def _cut(value: np.float32) -> np.float32:
     return min(max(np.rint(value), _F(0)), _F(255))
 
 
-@njit(**OPTIONS)
-def _halve(plane, height, width, small, rows, columns):
+@compiled
+def _halve(plane: Floats32, height: int, width: int, small: Floats32, rows: int, columns: int) -> None:
     for y in range(rows):
         up, down = 2 * y * width, min(2 * y + 1, height - 1) * width
         for x in range(columns):
@@ -143,8 +150,8 @@ def _halve(plane, height, width, small, rows, columns):
             small[y * columns + x] = total / _F(4) + _F(128)
 
 
-@njit(**OPTIONS)
-def _doubled(small, rows, columns, y, x):
+@compiled
+def _doubled(small: Floats32, rows: int, columns: int, y: int, x: int) -> np.float32:
     """3/4 of the nearest and 1/4 of the next nearest along each side."""
     far_y = min(max(y // 2 + (1 if y % 2 else -1), 0), rows - 1) * columns
     far_x = min(max(x // 2 + (1 if x % 2 else -1), 0), columns - 1)

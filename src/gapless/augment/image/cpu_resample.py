@@ -7,11 +7,12 @@ level, so that the second pass reads each pixel once.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from gapless.augment.image.cpu_gather import OPTIONS
 from gapless.augment.image.cpu_memory import (
+    Floats32,
+    Words,
     bits,
+    compiled,
     entry,
     join,
     level,
@@ -25,12 +26,17 @@ from gapless.augment.image.cpu_memory import (
 )
 
 _F = np.float32
+Filters = tuple[Floats32, Floats32, int]
+"""Where each filter along a side starts, its weights, and how many taps each has."""
+
 TAPS = 4
 """Pixels that one sweep adds up; wider filters take more sweeps."""
 
 
-@njit(**OPTIONS)
-def taps(scale, shift, pixels, size, repeat, reflect, starts, weights):
+@compiled
+def taps(
+    scale: float, shift: float, pixels: int, size: int, repeat: bool, reflect: bool, starts: Floats32, weights: Floats32
+) -> int:
     """Fills the filters along one side; returns how many taps each has, a multiple of TAPS.
 
     scale, shift: from output to input places in half sides. starts: (size,) the first pixel of each filter. weights:
@@ -58,55 +64,127 @@ def taps(scale, shift, pixels, size, repeat, reflect, starts, weights):
     return count
 
 
-@njit(**OPTIONS)
-def _down(packed, stride, height, first, last, start, weights, offset, size, count, acc, row):
-    """One output row of the first pass: columns first to last of `count` rows, added up and put into ten bits each."""
+@compiled
+def _four(
+    a: int,
+    b: int,
+    c: int,
+    d: int,
+    wa: np.float32,
+    wb: np.float32,
+    wc: np.float32,
+    wd: np.float32,
+    shift: int,
+    mask: int,
+) -> np.float32:
+    """The weighted sum of one channel of four words."""
+    return bits(a, shift, mask) * wa + bits(b, shift, mask) * wb + bits(c, shift, mask) * wc + bits(d, shift, mask) * wd
+
+
+@compiled
+def _fine(red: np.float32, green: np.float32, blue: np.float32) -> np.uint32:
+    """Three levels as one word of ten bits each."""
+    four = _F(4)
+    return join(join(whole(red * four), whole(green * four), 10), whole(blue * four), 20)
+
+
+@compiled
+def _down(
+    packed: Words,
+    stride: int,
+    height: int,
+    columns: int,
+    at: int,
+    start: int,
+    weights: Floats32,
+    place: int,
+    size: int,
+    count: int,
+    acc: Floats32,
+    row: Words,
+) -> None:
+    """One output row of the first pass: `columns` words from place `at` of the packed rows on, into `row`."""
     wide_vectors()
-    n = last - first
     for sweep in range(0, count, TAPS):
-        wa, wb = weights[sweep * size + offset], weights[(sweep + 1) * size + offset]
-        wc, wd = weights[(sweep + 2) * size + offset], weights[(sweep + 3) * size + offset]
-        a = (min(start + sweep, height - 1) + 1) * stride + 1 + first
-        b = (min(start + sweep + 1, height - 1) + 1) * stride + 1 + first
-        c = (min(start + sweep + 2, height - 1) + 1) * stride + 1 + first
-        d = (min(start + sweep + 3, height - 1) + 1) * stride + 1 + first
-        for x in range(n):
+        wa, wb = weights[sweep * size + place], weights[(sweep + 1) * size + place]
+        wc, wd = weights[(sweep + 2) * size + place], weights[(sweep + 3) * size + place]
+        a = at + min(start + sweep, height - 1) * stride
+        b = at + min(start + sweep + 1, height - 1) * stride
+        c = at + min(start + sweep + 2, height - 1) * stride
+        d = at + min(start + sweep + 3, height - 1) * stride
+        if count == TAPS:
+            for x in range(columns):
+                pa, pb, pc, pd = word(packed, a + x), word(packed, b + x), word(packed, c + x), word(packed, d + x)
+                red = _four(pa, pb, pc, pd, wa, wb, wc, wd, 0, 255)
+                green = _four(pa, pb, pc, pd, wa, wb, wc, wd, 8, 255)
+                blue = _four(pa, pb, pc, pd, wa, wb, wc, wd, 16, 255)
+                put_word(row, x, _fine(red, green, blue))
+            return
+        if sweep == 0:
+            for x in range(3 * columns):
+                put_entry(acc, x, _F(0))
+        for x in range(columns):
             pa, pb, pc, pd = word(packed, a + x), word(packed, b + x), word(packed, c + x), word(packed, d + x)
-            red = bits(pa, 0, 255) * wa + bits(pb, 0, 255) * wb + bits(pc, 0, 255) * wc + bits(pd, 0, 255) * wd
-            green = bits(pa, 8, 255) * wa + bits(pb, 8, 255) * wb + bits(pc, 8, 255) * wc + bits(pd, 8, 255) * wd
-            blue = bits(pa, 16, 255) * wa + bits(pb, 16, 255) * wb + bits(pc, 16, 255) * wc + bits(pd, 16, 255) * wd
-            put_entry(acc, x, red + (entry(acc, x) if sweep else _F(0)))
-            put_entry(acc, n + x, green + (entry(acc, n + x) if sweep else _F(0)))
-            put_entry(acc, 2 * n + x, blue + (entry(acc, 2 * n + x) if sweep else _F(0)))
-    quarter = _F(4)
-    for x in range(n):
-        red, green, blue = entry(acc, x) * quarter, entry(acc, n + x) * quarter, entry(acc, 2 * n + x) * quarter
-        put_word(row, x, join(join(whole(red), whole(green), 10), whole(blue), 20))
+            red = _four(pa, pb, pc, pd, wa, wb, wc, wd, 0, 255)
+            green = _four(pa, pb, pc, pd, wa, wb, wc, wd, 8, 255)
+            blue = _four(pa, pb, pc, pd, wa, wb, wc, wd, 16, 255)
+            put_entry(acc, x, entry(acc, x) + red)
+            put_entry(acc, columns + x, entry(acc, columns + x) + green)
+            put_entry(acc, 2 * columns + x, entry(acc, 2 * columns + x) + blue)
+    for x in range(columns):
+        put_word(row, x, _fine(entry(acc, x), entry(acc, columns + x), entry(acc, 2 * columns + x)))
 
 
-@njit(**OPTIONS)
-def _across(row, first, starts, weights, size, count, out, red, green, blue):
-    """The second pass for one output row."""
+@compiled
+def _across(
+    row: Words,
+    first: int,
+    starts: Floats32,
+    weights: Floats32,
+    size: int,
+    count: int,
+    out: int,
+    red: Floats32,
+    green: Floats32,
+    blue: Floats32,
+) -> None:
+    """The second pass for one output row: sets the levels with the first four taps, adds those with the others."""
     wide_vectors()
     quarter, shift = _F(0.25), _F(first)
-    for sweep in range(0, count, TAPS):
-        base = sweep * size
+    for x in range(size):
+        at = entry(starts, x) - shift
+        a, b, c, d = word_at(row, at, 0), word_at(row, at, 1), word_at(row, at, 2), word_at(row, at, 3)
+        wa, wb = entry(weights, x) * quarter, entry(weights, size + x) * quarter
+        wc, wd = entry(weights, 2 * size + x) * quarter, entry(weights, 3 * size + x) * quarter
+        put_level(red, out + x, _four(a, b, c, d, wa, wb, wc, wd, 0, 1023))
+        put_level(green, out + x, _four(a, b, c, d, wa, wb, wc, wd, 10, 1023))
+        put_level(blue, out + x, _four(a, b, c, d, wa, wb, wc, wd, 20, 1023))
+    for tap in range(TAPS, count):
+        base = tap * size
         for x in range(size):
-            at = entry(starts, x) - shift
-            r, g, b = _F(0), _F(0), _F(0)
-            for k in range(TAPS):
-                weight = entry(weights, base + k * size + x) * quarter
-                value = word_at(row, at, sweep + k)
-                r += bits(value, 0, 1023) * weight
-                g += bits(value, 10, 1023) * weight
-                b += bits(value, 20, 1023) * weight
-            put_level(red, out + x, r + (level(red, out + x) if sweep else _F(0)))
-            put_level(green, out + x, g + (level(green, out + x) if sweep else _F(0)))
-            put_level(blue, out + x, b + (level(blue, out + x) if sweep else _F(0)))
+            value = word_at(row, entry(starts, x) - shift, tap)
+            weight = entry(weights, base + x) * quarter
+            put_level(red, out + x, level(red, out + x) + weight * bits(value, 0, 1023))
+            put_level(green, out + x, level(green, out + x) + weight * bits(value, 10, 1023))
+            put_level(blue, out + x, level(blue, out + x) + weight * bits(value, 20, 1023))
 
 
-@njit(**OPTIONS)
-def resample(packed, height, width, across, down, out_height, out_width, fill, acc, row, red, green, blue):
+@compiled
+def resample(
+    packed: Words,
+    height: int,
+    width: int,
+    across: Filters,
+    down: Filters,
+    out_height: int,
+    out_width: int,
+    fill: np.float32,
+    acc: Floats32,
+    row: Words,
+    red: Floats32,
+    green: Floats32,
+    blue: Floats32,
+) -> None:
     """across, down: (starts, weights, count) from `taps`. fill: the level where a filter is not inside.
 
     acc: 3 width floats, row: width + count words, for the taking.
@@ -119,9 +197,11 @@ def resample(packed, height, width, across, down, out_height, out_width, fill, a
         last = max(last, min(int(starts[x]) + count, width))
     for x in range(last - first, last - first + count):
         row[x] = 0
+    stride = width + 2
+    at = stride + 1 + first
     for y in range(out_height):
         out = y * out_width
-        _down(packed, width + 2, height, first, last, int(rows[y]), heights, y, out_height, depth, acc, row)
+        _down(packed, stride, height, last - first, at, int(rows[y]), heights, y, out_height, depth, acc, row)
         _across(row, first, starts, weights, out_width, count, out, red, green, blue)
         if fill > 0:
             outside = _nothing(heights, y, out_height, depth)
@@ -130,8 +210,8 @@ def resample(packed, height, width, across, down, out_height, out_width, fill, a
                     red[out + x] = green[out + x] = blue[out + x] = fill
 
 
-@njit(**OPTIONS)
-def _nothing(weights, place, size, count):
+@compiled
+def _nothing(weights: Floats32, place: int, size: int, count: int) -> bool:
     """Whether a filter has only zeros."""
     total = _F(0)
     for k in range(count):

@@ -1,0 +1,284 @@
+"""How many pictures a second the image engine augments, from uint8 in memory to a normalised float32 NCHW batch.
+
+    python bench/augment.py --json            the compiled and the torch interpreter, and OpenCV by hand, in turns
+
+Started by the peers' runner, which makes its module `common` importable, it answers the runner's requests instead.
+Workloads: W1 pad 4, crop, flip at 32. W2 rotation 15, scale 0.8-1.25, translation .1, shear 10, flip, brightness,
+contrast, saturation .2 at 32, at 28 gray, at 224. W3 decoded photos: random resized crop to 224, flip, colour jitter
+.4 .4 .4 and hue .1, antialiased. RA and TA: RandAugment(2, 9) and TrivialAugment (wide). W5: W3 from JPEG bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from gapless.augment.image import Policy, Step, cpu
+from gapless.augment.image.batched import run as run_torch
+
+THREADS = int(os.environ.get("BENCH_THREADS", "1"))
+NORMAL = cpu.Normal((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+GRAY = cpu.Normal((0.5,), (0.5,))
+
+
+def steps(*entries: tuple[Any, ...]) -> tuple[Step, ...]:
+    return tuple(Step(*entry) for entry in entries)
+
+
+CROP = Policy(steps(("shift_x", 4), ("shift_y", 4), ("flip_x", 1, 0.5)))
+PLACES = (("rotate", 15), ("scale", 0.25), ("translate_x", 0.1), ("translate_y", 0.1), ("shear_x", 10))
+COLOURS = (("brightness", 0.2), ("contrast", 0.2), ("saturation", 0.2))
+CLASSIC = Policy(steps(*PLACES, ("flip_x", 1, 0.5), *COLOURS))
+CLASSIC_GRAY = Policy(steps(*PLACES, ("flip_x", 1, 0.5), *COLOURS[:2]))
+JITTER = (("brightness", 0.4), ("contrast", 0.4), ("saturation", 0.4))
+PHOTO = Policy(steps(("resized_crop", 0.92), ("flip_x", 1, 0.5), *JITTER, ("hue", 36)), size=(224, 224))
+PHOTO_YIQ = Policy(steps(("resized_crop", 0.92), ("flip_x", 1, 0.5), *JITTER, ("hue_matrix", 36)), size=(224, 224))
+SHARED = (("autocontrast", 1), ("equalize", 1))
+
+
+def rand_augment() -> Policy:
+    """Two of 14, magnitude 9 of 30, of the ranges in Cubuk et al., arXiv 1909.13719."""
+    m = 0.3
+    shear, move = np.degrees(np.arctan(0.3 * m)), 150 / 331 * m
+    places = (("shear_x", shear), ("shear_y", shear), ("translate_x", move), ("translate_y", move), ("rotate", 30 * m))
+    levels = tuple((name, 0.9 * m) for name in ("brightness", "saturation", "contrast", "sharpness"))
+    return Policy(steps(*places, *levels, ("posterize", 1), ("solarize", 256 * m), *SHARED), pick=2, magnitude="full")
+
+
+def trivial_augment() -> Policy:
+    """One of 14, any magnitude of the wide ranges of Mueller and Hutter, arXiv 2103.10158."""
+    shear = np.degrees(np.arctan(0.99))
+    places = (("shear_x", shear), ("shear_y", shear), ("shift_x", 32), ("shift_y", 32), ("rotate", 135))
+    levels = tuple((name, 0.99) for name in ("brightness", "saturation", "contrast", "sharpness"))
+    return Policy(steps(*places, *levels, ("posterize", 6), ("solarize", 256), *SHARED), pick=1)
+
+
+def batches(pictures: Any, count: int) -> Callable[[], Any]:
+    start = 0
+
+    def following() -> Any:
+        nonlocal start
+        if start + count > len(pictures):
+            start = 0
+        start += count
+        return pictures[start - count : start]
+
+    return following
+
+
+def compiled(policy: Policy, pictures: Any, count: int, normal: cpu.Normal = NORMAL) -> Callable[[], torch.Tensor]:
+    """One batch after the other, every picture with draws of its own, into the same memory."""
+    following, generator = batches(pictures, count), np.random.default_rng(0)
+    channels = pictures[0].shape[-1]
+    size = policy.size or pictures[0].shape[:2]
+    out = torch.empty(count, channels, *size)
+
+    def one() -> torch.Tensor:
+        batch = following()
+        u = generator.random((count, policy.columns))
+        if isinstance(batch, np.ndarray):
+            program = policy.program(u, batch.shape[1], batch.shape[2])
+        else:
+            heights, widths = np.array([picture.shape[:2] for picture in batch]).T
+            program = policy.program(u, heights, widths)
+        return cpu.run(program, batch, normal, out, THREADS)
+
+    return one
+
+
+def batched(
+    policy: Policy, pictures: np.ndarray, count: int, normal: cpu.Normal = NORMAL
+) -> Callable[[], torch.Tensor]:
+    following, generator = (
+        batches(torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()), count),
+        np.random.default_rng(0),
+    )
+    mean, deviation = (torch.tensor(v).view(-1, 1, 1) for v in (normal.mean, normal.deviation))
+
+    def one() -> torch.Tensor:
+        batch = following()
+        u = generator.random((count, policy.columns))
+        out = run_torch(policy.program(u, *batch.shape[2:]), batch.float().div_(255))
+        return (out - mean).div_(deviation)
+
+    return one
+
+
+def decoded(files: list[bytes], count: int) -> Callable[[], torch.Tensor]:
+    """W5: every file is decoded by Pillow when its batch comes."""
+    following, generator = batches(files, count), np.random.default_rng(0)
+    out = torch.empty(count, 3, 224, 224)
+
+    def one() -> torch.Tensor:
+        pictures = [np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in following()]
+        heights, widths = np.array([picture.shape[:2] for picture in pictures]).T
+        program = PHOTO.program(generator.random((count, PHOTO.columns)), heights, widths)
+        return cpu.run(program, pictures, NORMAL, out, THREADS)
+
+    return one
+
+
+def workloads(data: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]]:
+    small, gray, large, photos = data["i32"], data["i28"], data["i224"], data["big"]
+    return {
+        "W1": compiled(CROP, small, 256),
+        "W2_32": compiled(CLASSIC, small, 256),
+        "W2_28g": compiled(CLASSIC_GRAY, gray, 256, GRAY),
+        "W2_224": compiled(CLASSIC, large, 32),
+        "W3": compiled(PHOTO, photos, 32),
+        "W3@yiq": compiled(PHOTO_YIQ, photos, 32),
+        "RA_32": compiled(rand_augment(), small, 256),
+        "RA_224": compiled(rand_augment(), large, 32),
+        "TA_32": compiled(trivial_augment(), small, 256),
+        "TA_224": compiled(trivial_augment(), large, 32),
+        "W5": decoded(data["jpg"], 32),
+    }
+
+
+def opencv(pictures: np.ndarray, count: int) -> Callable[[], torch.Tensor]:
+    """W2 by hand: one warp, one matrix for the colours and normalising, one split into planes."""
+    import cv2
+
+    cv2.setNumThreads(0)
+    following, generator = batches(pictures, count), np.random.default_rng(0)
+    height, width = pictures.shape[1:3]
+    luma = np.array([0.299, 0.587, 0.114], np.float32)
+    scale = 1 / (255 * np.array(NORMAL.deviation, np.float32))
+    shift = -np.array(NORMAL.mean, np.float32) / np.array(NORMAL.deviation, np.float32)
+
+    def picture(source: np.ndarray, out: np.ndarray) -> None:
+        angle, size, shear = generator.uniform(-15, 15), generator.uniform(0.8, 1.25), generator.uniform(-10, 10)
+        turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, size)
+        turn[:, 2] += generator.uniform(-0.1, 0.1, 2) * (width, height)
+        turn[:, 1] += np.tan(np.deg2rad(shear)) * turn[:, 0]
+        turn[0] *= generator.choice((-1, 1))
+        moved = cv2.warpAffine(source, turn, (width, height), flags=cv2.INTER_LINEAR)
+        bright, contrast, colour = generator.uniform(0.8, 1.2, 3)
+        gray = bright * float(np.dot(cv2.mean(moved)[:3], luma))
+        matrix = np.empty((3, 4), np.float32)
+        matrix[:, :3] = bright * contrast * (colour * np.eye(3) + (1 - colour) * luma) * scale[:, None]
+        matrix[:, 3] = (1 - contrast) * gray * scale + shift
+        cv2.split(cv2.transform(moved.astype(np.float32), matrix), list(out))
+
+    def one() -> torch.Tensor:
+        out = np.empty((count, 3, height, width), np.float32)
+        for source, planes in zip(following(), out, strict=True):
+            picture(source, planes)
+        return torch.from_numpy(out)
+
+    return one
+
+
+def synthetic() -> dict[str, Any]:
+    """Crops of the two photos that scikit-learn brings."""
+    from sklearn.datasets import load_sample_images
+
+    photos = [Image.fromarray(photo) for photo in load_sample_images().images]
+    generator = np.random.default_rng(0)
+
+    def crop(height: int, width: int) -> np.ndarray:
+        photo = photos[generator.integers(len(photos))]
+        x, y = generator.integers(0, (photo.width - 450, photo.height - 350))
+        box = (int(x), int(y), int(x) + 450, int(y) + 350)
+        return np.asarray(photo.resize((width, height), Image.Resampling.BILINEAR, box=box))
+
+    big = [crop(int(generator.integers(340, 411)), int(generator.integers(460, 541))) for _ in range(64)]
+    jpg = []
+    for photo in big:
+        file = io.BytesIO()
+        Image.fromarray(photo).save(file, "JPEG", quality=92)
+        jpg.append(file.getvalue())
+    large, small = (np.stack([crop(side, side) for _ in range(n)]) for side, n in ((224, 64), (32, 1024)))
+    gray = np.stack(
+        [np.asarray(Image.fromarray(picture).resize((28, 28)).convert("L"))[:, :, None] for picture in small]
+    )
+    return {"big": big, "jpg": jpg, "i224": large, "i32": small, "i28": gray}
+
+
+def rate(one: Callable[[], torch.Tensor], seconds: float) -> float:
+    pictures, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        pictures += len(one())
+    return pictures / (time.perf_counter() - start)
+
+
+def measure(rounds: int, seconds: float) -> dict[str, Any]:
+    data = synthetic()
+    contestants: dict[str, dict[str, Callable[[], torch.Tensor]]] = {
+        name: {"compiled": one} for name, one in workloads(data).items()
+    }
+    for name, policy, pictures, count in (
+        ("W2_32", CLASSIC, data["i32"], 256),
+        ("W2_224", CLASSIC, data["i224"], 32),
+        ("RA_32", rand_augment(), data["i32"], 256),
+    ):
+        contestants[name]["torch"] = batched(policy, pictures, count)
+    contestants["W2_28g"]["torch"] = batched(CLASSIC_GRAY, data["i28"], 256, GRAY)
+    if find_spec("cv2"):
+        contestants["W2_32"]["opencv"] = opencv(data["i32"], 256)
+        contestants["W2_224"]["opencv"] = opencv(data["i224"], 32)
+    rates: dict[str, dict[str, list[float]]] = {
+        name: {who: [] for who in who_all} for name, who_all in contestants.items()
+    }
+    for number in range(rounds + 1):
+        for name, entries in contestants.items():
+            for who, one in entries.items():
+                measured = rate(one, seconds if number else 0.01)
+                if number:
+                    rates[name][who].append(measured)
+    return {
+        name: {who: {"median": statistics.median(v), "low": min(v), "high": max(v)} for who, v in entries.items()}
+        for name, entries in rates.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.3)
+    options = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    start = time.perf_counter()
+    program = CROP.program(np.zeros((1, CROP.columns)), 8, 8)
+    cpu.run(program, np.zeros((1, 8, 8, 3), np.uint8))
+    first = time.perf_counter() - start
+    document = {
+        "unit": "pictures a second",
+        "rates": measure(options.rounds, options.seconds),
+        "seconds_to_first_batch": first,
+        "threads": THREADS,
+        "machine": {
+            "cpu": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+    }
+    if options.json:
+        print(json.dumps(document, indent=1))
+        return
+    for name, entries in document["rates"].items():
+        line = "  ".join(f"{who} {v['median']:9.0f} ({v['low']:.0f}-{v['high']:.0f})" for who, v in entries.items())
+        print(f"{name:8s} {line}")
+
+
+if __name__ == "__main__":
+    if find_spec("common"):
+        from common import D, serve
+
+        serve(workloads(D))
+    else:
+        main()

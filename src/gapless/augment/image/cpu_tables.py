@@ -1,0 +1,70 @@
+"""What the compiled loop reads: steps as codes with tables, where pictures are, how to finish, and memory to use."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+WARP, HOMOGRAPHY, MOVE, RESAMPLE = range(1, 5)
+COLOR, TONED, HUE, LUT, STRETCH, EQUALIZE, NOISE = range(5, 12)
+KERNEL, BLUR, JPEG, BOX, GRID = range(12, 17)
+"""The codes of steps; 0 ends a chain. MOVE is a warp by whole pixels, TONED a matrix that needs the mean colour."""
+
+
+class Pictures(NamedTuple):
+    """Where the source bytes are: one entry for each picture (B,)."""
+
+    address: NDArray[np.int64]
+    pitch: NDArray[np.int64]
+    height: NDArray[np.int64]
+    width: NDArray[np.int64]
+
+
+class Steps(NamedTuple):
+    """What to do: codes (B, T) and, for each, its row in the table of its kind."""
+
+    code: NDArray[np.int8]
+    row: NDArray[np.int32]
+    warp: NDArray[np.float32]
+    smooth: NDArray[np.float64]
+    color: NDArray[np.float32]
+    gray: NDArray[np.float32]
+    hue: NDArray[np.float32]
+    lut: NDArray[np.uint8]
+    kernel: NDArray[np.float32]
+    blur: NDArray[np.float32]
+    jpeg: NDArray[np.float32]
+    noise: NDArray[np.float64]
+    box: NDArray[np.float64]
+    grid: NDArray[np.float64]
+
+
+class Finish(NamedTuple):
+    """How the result is written: levels 0 to 255 times scale plus offset, for each channel; and the fill of warps.
+
+    repeat: places outside are moved to the nearest edge pixel, after being mirrored if `reflect`. fill: the level that
+    is seen outside otherwise.
+    """
+
+    scale: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    repeat: bool
+    reflect: bool
+    fill: float
+
+
+class Scratch(NamedTuple):
+    """Memory for one thread: all for the taking."""
+
+    packed: NDArray[np.uint32]
+    squares: NDArray[np.uint32]
+    xs: NDArray[np.float32]
+    ys: NDArray[np.float32]
+    planes: NDArray[np.float32]
+    work: NDArray[np.float32]
+    table: NDArray[np.float32]
+    starts: NDArray[np.float32]
+    weights_x: NDArray[np.float32]
+    weights_y: NDArray[np.float32]
