@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from gapless.augment.image import OPS
+from gapless.augment.image import OPS, Step
 from gapless.recipe import Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe
 
 shares = st.just(0.0) | st.floats(0, 1, exclude_max=True)
@@ -22,10 +22,23 @@ def image_ops(draw: st.DrawFn) -> ImageOp:
 
 dropouts = st.builds(Dropout, hidden=shares, channel=shares, input=shares)
 decays = st.builds(Decay, strength=tens, on=st.sampled_from(["weights", "everything"]))
+
+
+@st.composite
+def drawn_ops(draw: st.DrawFn) -> dict[str, object]:
+    """Ops, and how many of them are picked: not where one of them resizes, for that is for all pictures or none."""
+    ops = tuple(draw(st.lists(image_ops(), max_size=4)))
+    resizes = any(Step(o.op, o.strength, o.p).resizes for o in ops)
+    return {"ops": ops, "pick": None if resizes else draw(st.none() | st.integers(1, 10))}
+
+
+def _augment(drawn: dict[str, object], **others: object) -> Augment:
+    return Augment.model_validate({**drawn, **others})
+
+
 augments = st.builds(
-    Augment,
-    ops=st.lists(image_ops(), max_size=4).map(tuple),
-    pick=st.none() | st.integers(1, 10),
+    _augment,
+    drawn=drawn_ops(),
     fill=st.sampled_from(["black", "edge", "reflect"]),
     mixup=tens,
     cutmix=tens,

@@ -58,12 +58,20 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     except TyperException as error:  # what the parser says of the command line
         return _failed(cast(Any, error).format_message(), 2, as_json)
+    except Exception as error:  # a mistake of ours: whoever reads the document hears of it, too
+        if as_json:
+            print(_error(f"{type(error).__name__}: {error}", 1))
+        raise
     return int(code or 0)
+
+
+def _error(message: str, code: int) -> str:
+    return json.dumps({"schema": 1, "error": {"message": message, "exit_code": code}})
 
 
 def _failed(message: str, code: int, as_json: bool) -> int:
     if as_json:
-        print(json.dumps({"schema": 1, "error": {"message": message, "exit_code": code}}))
+        print(_error(message, code))
     talk.print(f"gapless: {message}", markup=False, style="red" if talk.is_terminal else None)
     return code
 
@@ -124,30 +132,27 @@ def tune(
     command = _command(context.obj, folder)
     say: Callable[[str], None] = lambda line: talk.print(line, markup=False)  # noqa: E731
 
-    from gapless.data.source import SourceOptions
-    from gapless.models import ModelOptions
-    from gapless.search.run import Interrupted, TuneOptions
+    with _stoppable(command):
+        from gapless.data.source import SourceOptions
+        from gapless.models import ModelOptions
+        from gapless.search.run import TuneOptions
 
-    source = SourceOptions(data_dir, test, target, train_size, seed, image_size)
-    task = _task(data, source, model, ModelOptions(width, depth), say)
-    options = TuneOptions(
-        folder,
-        None if trials is not None else 5.0 if minutes is None else minutes,
-        trials,
-        epochs,
-        batch_size,
-        optimizer.value,
-        ema,
-        seed,
-        workers or min(8, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1),
-        device,
-        BEGUN,
-    )
-    try:
+        source = SourceOptions(data_dir, test, target, train_size, seed, image_size)
+        task = _task(data, source, model, ModelOptions(width, depth), say)
+        options = TuneOptions(
+            folder,
+            None if trials is not None else 5.0 if minutes is None else minutes,
+            trials,
+            epochs,
+            batch_size,
+            optimizer.value,
+            ema,
+            seed,
+            workers or min(8, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1),
+            device,
+            BEGUN,
+        )
         content = _tune(task, options, command)
-    except Interrupted:
-        say(f"Stopped; nothing is lost. To go on:\n    {command}")
-        return INTERRUPTED
     _print_verdict(content, folder, as_json)
     return 0
 
@@ -158,9 +163,9 @@ def _check_numbers(options: dict[str, float | None]) -> None:
         raise UsageError("--minutes and --trials exclude each other: give one of them")
     for name, value in options.items():
         least = LEAST[name]
-        if value is not None and (value < least or (name == "--minutes" and value == 0)):
+        if value is not None and not (least <= value < float("inf") and (value or name != "--minutes")):
             raise UsageError(
-                f"{name} must be {'above 0' if name == '--minutes' else f'at least {least}'}, got {value:g}"
+                f"{name} must be {'a number above 0' if name == '--minutes' else f'at least {least}'}, got {value:g}"
             )
     if (ema := options["--ema"]) is not None and ema >= 1:
         raise UsageError(f"--ema must be below 1, got {ema:g}; 0.99 is usual")
@@ -187,13 +192,15 @@ def _task(data: str, source: Any, model: str | None, size: Any, say: Callable[[s
     from dataclasses import replace
 
     from gapless.data.source import load
-    from gapless.models import choose
+    from gapless.models import ModelOptions, choose
 
     with _bar() as (bar, line):
         task = load(data, source, lambda done, total: bar.update(line, description="decoding", completed=done / total))
     if task.model is None or model is not None:
         name, build = choose(model, task.kind, task.shape, task.outputs, task.categories, size)
         task = replace(task, model=build, model_name=name)
+    elif size != ModelOptions():
+        raise UsageError(f"--width and --depth are for built-in models; {task.name} brings a model of its own")
     else:
         task = replace(task, model_name=task.model_name or "the task's own")
     assert task.confirm is not None
@@ -210,10 +217,14 @@ def _task(data: str, source: Any, model: str | None, size: Any, say: Callable[[s
 
 def _tune(task: Task, options: Any, command: str) -> Content:
     from gapless.report.write import write
+    from gapless.search.run import Interrupted
     from gapless.search.tune import tune as search
 
     with _bar() as (bar, line), _interrupts() as stop:
-        finished = search(task, options, _Teller(bar, line), stop)
+        try:
+            finished = search(task, options, _Teller(bar, line), stop)
+        except Interrupted as stopped:
+            raise KeyboardInterrupt from stopped
         bar.update(line, description="writing the report")
         return write(task, options, finished, command)
 
@@ -245,6 +256,19 @@ def _bar() -> Generator[tuple[Progress, TaskID]]:
     )
     with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bar:
         yield bar, bar.add_task("loading", total=1.0, left="")
+
+
+class _Stopped(GaplessError):
+    exit_code = INTERRUPTED
+
+
+@contextmanager
+def _stoppable(command: str) -> Generator[None]:
+    """Ctrl-C at any moment ends with what to type to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        raise _Stopped(f"stopped; nothing that ended is lost. To go on:\n    {command}") from stopped
 
 
 @contextmanager

@@ -122,7 +122,7 @@ def adapt(
         ValueError: as `reestimate`, or source_rows below 0.
 
     Source: Li et al. 2016, Revisiting Batch Normalization For Practical Domain Adaptation (AdaBN, N = 0); Schneider et
-    al. 2020, Improving robustness against common corruptions by covariate shift adaptation, section 3 (the mixture).
+    al. 2020, Improving robustness against common corruptions by covariate shift adaptation, equation 1 (the mixture).
     """
     if source_rows < 0:
         raise ValueError(f"source_rows must be 0 or more, got {source_rows}")

@@ -35,11 +35,12 @@ def attach(recipe: Recipe, model: nn.Module) -> Attached:
     """Puts the recipe's dropout and batch norm on `model`, in place; parameter names stay as they are.
 
     Batch norm comes after each layer with weights, dropout before the next one. Attach before you build the optimizer,
-    and before DistributedDataParallel or torch.compile. For the model's original architecture after training, fold the
-    batch norm into the weights: `gapless.batchnorm.fold(model)`.
+    and before DistributedDataParallel or torch.compile. A model that normalises already keeps its own norms; the
+    account says so. For the model's original architecture after training, fold what was inserted into the weights:
+    `gapless.batchnorm.fold(model)` (with `new_bias=True` for layers that have none).
 
     Raises:
-        ValueError: the model is wrapped or compiled already, or has no place for a pillar that is switched on.
+        ValueError: the model is wrapped or compiled already, or has no place for any dropout of the recipe.
     """
     account: list[str] = []
     undo: list[Callable[[], None]] = []

@@ -99,6 +99,11 @@ class Augment(Part):
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     noise: float = Field(default=0.0, ge=0.0, le=10.0)
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        self.policy()  # the engine knows which ops go together, and says so
+        return self
+
     @property
     def active(self) -> bool:
         return bool(self.ops or self.mixup or self.cutmix or self.label_smoothing or self.noise)

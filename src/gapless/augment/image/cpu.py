@@ -175,6 +175,10 @@ def _scratch(program: Program, pictures: tables.Pictures, steps: tables.Steps, c
         starts=np.empty(out_height + out_width, np.float32),
         weights_x=np.empty(out_width * _taps(shrink_x), np.float32),
         weights_y=np.empty(out_height * _taps(shrink_y), np.float32),
+        color=np.empty((3, 6), np.float32),
+        line=np.empty(4, np.float32),
+        means=np.empty(channels, np.float32),
+        here=np.eye(3, dtype=np.float32).reshape(9),
     )
 
 

@@ -13,7 +13,7 @@ from gapless.augment.image import cpu_gather as gather
 from gapless.augment.image import cpu_levels as levels
 from gapless.augment.image import cpu_neighbours as neighbours
 from gapless.augment.image.algebra import Floats
-from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, compiled, wide_vectors
+from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, borrowed, compiled, wide_vectors
 from gapless.augment.image.cpu_resample import resample, taps
 from gapless.augment.image.cpu_tables import (
     BLUR,
@@ -42,34 +42,31 @@ _F = np.float32
 
 
 @compiled
-def _matrix(steps: Steps, row: int, means: Floats32, finish: Finish, last: bool) -> Floats32:
-    """(3, 6) what `between_colour` takes: a row of the colour table, or the identity if it is -1, and the scale if the
-    result is written with it."""
-    out = np.zeros((3, 6), np.float32)
+def _set_color(scratch: Scratch, steps: Steps, row: int, toned: bool, finish: Finish, last: bool) -> None:
+    """Writes to `scratch.color` what `between_colour` takes: a row of the colour table, or the identity if it is -1,
+    and the scale if the result is written with it. The means are read if `toned`."""
+    out = scratch.color
     for c in range(3):
-        out[c, c] = 1
-        if row >= 0:
-            entries = steps.color[row]
+        for other in range(3):
+            out[c, other] = steps.color[row, 7 * c + other] if row >= 0 else _F(other == c)
+        out[c, 3] = steps.color[row, 7 * c + 6] * _F(255) if row >= 0 else _F(0)
+        if toned:
             for other in range(3):
-                out[c, other] = entries[7 * c + other]
-                out[c, 3] += entries[7 * c + 3 + other] * means[other]
-            out[c, 3] += entries[7 * c + 6] * _F(255)
+                out[c, 3] += steps.color[row, 7 * c + 3 + other] * scratch.means[other]
         out[c, 4] = finish.scale[c] if last else _F(1)
         out[c, 5] = finish.offset[c] if last else _F(0)
-    return out
 
 
 @compiled
-def _line(steps: Steps, row: int, mean: np.float32, finish: Finish, last: bool, channel: int) -> Floats32:
-    """(4,) the same for one channel."""
-    out = np.zeros(4, np.float32)
-    out[0] = 1
-    if row >= 0:
-        out[0] = steps.gray[row, 0]
-        out[1] = steps.gray[row, 2] * _F(255) + steps.gray[row, 1] * mean
+def _set_line(
+    scratch: Scratch, steps: Steps, row: int, mean: np.float32, finish: Finish, last: bool, channel: int
+) -> None:
+    """The same for one channel, to `scratch.line`; the mean is that of all channels."""
+    out = scratch.line
+    out[0] = steps.gray[row, 0] if row >= 0 else _F(1)
+    out[1] = steps.gray[row, 2] * _F(255) + steps.gray[row, 1] * mean if row >= 0 else _F(0)
     out[2] = finish.scale[channel] if last else _F(1)
     out[3] = finish.offset[channel] if last else _F(0)
-    return out
 
 
 @compiled
@@ -86,6 +83,7 @@ def _pack(
     packed: Words,
 ) -> None:
     """The colours (channel -1) or one channel of the picture as it is now, packed, with its border."""
+    wide_vectors()
     border = np.uint32(0)
     fill = np.uint32(finish.fill)
     if channel < 0:
@@ -111,8 +109,6 @@ def _move(
     width: int,
     finish: Finish,
     scratch: Scratch,
-    color: Floats32,
-    line: Floats32,
     planes: Floats32,
     channel: int,
 ) -> None:
@@ -121,7 +117,7 @@ def _move(
     if channel >= 0 and code != MOVE:
         gather.pack_squares(height, width, scratch.packed, scratch.squares)
     rows = gather.strip_rows(width)
-    xs, ys, packed = scratch.xs, scratch.ys, scratch.packed
+    xs, ys, packed, color, line = scratch.xs, scratch.ys, scratch.packed, scratch.color, scratch.line
     for start in range(0, height, rows):
         pixels, out = min(rows, height - start) * width, start * width
         if code == HOMOGRAPHY or finish.reflect:
@@ -179,22 +175,24 @@ def _levels(
     finish: Finish,
     last: bool,
     colour: bool,
-    table: Floats32,
+    scratch: Scratch,
 ) -> bool:
     """A step on the levels of one pixel, or on all of them; returns whether the scale is done with it."""
     wide_vectors()
-    count = 3 if colour else len(planes)
+    count, table = 3 if colour else len(planes), scratch.table
     if code in (COLOR, TONED):
-        means = np.zeros(count, np.float32)
+        mean = _F(0)
         if code == TONED:
             for c in range(count):
-                means[c] = levels.mean(planes[c], pixels)
+                scratch.means[c] = levels.mean(planes[c], pixels)
+                mean += scratch.means[c] / _F(count)
         if colour:
-            color = _matrix(steps, row, means, finish, last)
-            levels.recolour(planes[0], planes[1], planes[2], pixels, color)
+            _set_color(scratch, steps, row, code == TONED, finish, last)
+            levels.recolour(planes[0], planes[1], planes[2], pixels, scratch.color)
         else:
             for c in range(count):
-                levels.relevel(planes[c], pixels, _line(steps, row, means.mean(), finish, last, c))
+                _set_line(scratch, steps, row, mean, finish, last, c)
+                levels.relevel(planes[c], pixels, scratch.line)
         return last
     if code == HUE:
         if colour:
@@ -266,15 +264,14 @@ def _place(
     matrix = steps.warp[row if WARP <= code <= MOVE else 0]
     if not WARP <= code <= RESAMPLE:
         code = MOVE
-        matrix = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.float32)
+        matrix = scratch.here
     colored = -1
     if code != RESAMPLE and steps.code[b, following] == COLOR:
         colored = steps.row[b, following]
         following += 1
     last = steps.code[b, following] == 0 and code != RESAMPLE
     channels = len(result)
-    none = np.zeros(3, np.float32)
-    color = _matrix(steps, colored, none, finish, last)
+    _set_color(scratch, steps, colored, False, finish, last)
     for channel in range(-1 if channels in (3, 4) else 0, channels):
         if channels in (3, 4) and 0 <= channel < 3:
             continue
@@ -284,8 +281,8 @@ def _place(
             entries = steps.smooth[row]
             _resize(entries, height, width, out_height, out_width, finish, scratch, result, channel, alpha)
         else:
-            line = _line(steps, -1 if alpha else colored, _F(0), finish, last, max(channel, 0))
-            _move(code, matrix, height, width, finish, scratch, color, line, result, channel)
+            _set_line(scratch, steps, -1 if alpha else colored, _F(0), finish, last, max(channel, 0))
+            _move(code, matrix, height, width, finish, scratch, result, channel)
     return following, last
 
 
@@ -321,13 +318,14 @@ def _picture(
         row = steps.row[b, t]
         if code <= NOISE:
             last = steps.code[b, t + 1] == 0 and len(out) != 4
-            scaled = _levels(code, row, steps, height * width, planes, finish, last, colour, scratch.table)
+            scaled = _levels(code, row, steps, height * width, planes, finish, last, colour, scratch)
         else:
             _planes(code, row, steps, height, width, planes, colour, scratch.work)
         t += 1
     if not scaled:
         for channel in range(len(out)):
-            levels.relevel(planes[channel], height * width, _line(steps, -1, _F(0), finish, True, channel))
+            _set_line(scratch, steps, -1, _F(0), finish, True, channel)
+            levels.relevel(planes[channel], height * width, scratch.line)
 
 
 def _sources() -> str:
@@ -361,8 +359,49 @@ def _compiled(sources: str) -> Callable[..., None]:
         out_width: int,
     ) -> None:
         _ = sources  # a part of the cache's key
+        wide_vectors()
+        output = borrowed(out)
+        finishing = Finish(borrowed(finish.scale), borrowed(finish.offset), finish.repeat, finish.reflect, finish.fill)
+        pictures = Pictures(
+            borrowed(pictures.address),
+            borrowed(pictures.pitch),
+            borrowed(pictures.height),
+            borrowed(pictures.width),
+        )
+        steps = Steps(
+            borrowed(steps.code),
+            borrowed(steps.row),
+            borrowed(steps.warp),
+            borrowed(steps.smooth),
+            borrowed(steps.color),
+            borrowed(steps.gray),
+            borrowed(steps.hue),
+            borrowed(steps.lut),
+            borrowed(steps.kernel),
+            borrowed(steps.blur),
+            borrowed(steps.jpeg),
+            borrowed(steps.noise),
+            borrowed(steps.box),
+            borrowed(steps.grid),
+        )
+        scratch = Scratch(
+            borrowed(scratch.packed),
+            borrowed(scratch.squares),
+            borrowed(scratch.xs),
+            borrowed(scratch.ys),
+            borrowed(scratch.planes),
+            borrowed(scratch.work),
+            borrowed(scratch.table),
+            borrowed(scratch.starts),
+            borrowed(scratch.weights_x),
+            borrowed(scratch.weights_y),
+            borrowed(scratch.color),
+            borrowed(scratch.line),
+            borrowed(scratch.means),
+            borrowed(scratch.here),
+        )
         for b in range(start, stop):
-            _picture(b, pictures, steps, finish, scratch, out[b], out_height, out_width)
+            _picture(b, pictures, steps, finishing, scratch, output[b], out_height, out_width)
 
     return run_chains
 

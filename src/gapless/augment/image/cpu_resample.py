@@ -189,6 +189,7 @@ def resample(
 
     acc: 3 width floats, row: width + count words, for the taking.
     """
+    wide_vectors()
     starts, weights, count = across
     rows, heights, depth = down
     first, last = width, 0

@@ -56,7 +56,7 @@ class Finish(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory for one thread: all for the taking."""
+    """Memory for one thread: all for the taking, but `here`, the (9,) identity."""
 
     packed: NDArray[np.uint32]
     squares: NDArray[np.uint32]
@@ -68,3 +68,7 @@ class Scratch(NamedTuple):
     starts: NDArray[np.float32]
     weights_x: NDArray[np.float32]
     weights_y: NDArray[np.float32]
+    color: NDArray[np.float32]
+    line: NDArray[np.float32]
+    means: NDArray[np.float32]
+    here: NDArray[np.float32]
