@@ -1,7 +1,11 @@
 """What every test shares: one thread for torch, the flag for the long form of the truth tests, finished runs."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
 import torch
+from command import TINY, Ran, gapless
 from hypothesis import settings
 
 
@@ -20,3 +24,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def long_form(pytestconfig: pytest.Config) -> bool:
     """Whether the truth tests are to run in their long form."""
     return bool(pytestconfig.getoption("--truth"))
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that came to its verdict. Copy its folder before you change something in it."""
+
+    folder: Path
+    arguments: tuple[object, ...]
+    ran: Ran
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Digits, twelve trials, one worker."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    arguments = ("tune", "digits", *TINY, "--trials", 12, "--workers", 1, "--seed", 1, "--json")
+    return Finished(folder, arguments, gapless(*arguments, "--out", folder))

@@ -52,7 +52,7 @@ def test_the_installed_script() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"gapless {__version__}\n", "")
 
 
-def test_help_tells_every_option_of_the_issue() -> None:
+def test_help_tells_every_promised_option() -> None:
     text = gapless("tune", "--help").out
     for option in [
         "model",

@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gapless.augment.image.products import compose, multiply
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Index = NDArray[np.intp]
@@ -58,7 +60,7 @@ class Element:
         """Whether this element and the one right before it merge."""
         return False
 
-    def after(self, earlier: Element) -> Self:
+    def after(self, earlier: Element) -> Element:
         """The one element that does `earlier` first and this one then; only for elements that merge."""
         raise TypeError(f"{type(self).__name__} has no product")
 
@@ -83,10 +85,10 @@ class Warp(Element):
             return False
         return not (self.smooth or earlier.smooth) or (self.straight and earlier.straight)
 
-    def after(self, earlier: Element) -> Self:
+    def after(self, earlier: Element) -> Warp:
         assert isinstance(earlier, Warp)
         straight, smooth = self.straight and earlier.straight, self.smooth or earlier.smooth
-        return replace(self, data=np.matmul(earlier.data, self.data), straight=straight, smooth=smooth)
+        return Warp(multiply(earlier.data, self.data), straight, smooth)
 
 
 @dataclass(frozen=True)
@@ -103,14 +105,8 @@ class Color(Element):
     def joins(self, earlier: Element) -> bool:
         return isinstance(earlier, Color)
 
-    def after(self, earlier: Element) -> Self:
-        first = earlier.data
-        lifted = np.zeros((len(first), 7, 7))
-        lifted[:, :3] = first
-        lifted[:, 3:6, 3:6] = first[:, :, :3] + first[:, :, 3:6]
-        lifted[:, 3:6, 6] = first[:, :, 6]
-        lifted[:, 6, 6] = 1
-        return replace(self, data=np.matmul(self.data, lifted))
+    def after(self, earlier: Element) -> Color:
+        return Color(compose(self.data, earlier.data))
 
     @property
     def needs_mean(self) -> bool:
@@ -131,8 +127,8 @@ class Hue(Element):
     def joins(self, earlier: Element) -> bool:
         return isinstance(earlier, Hue)
 
-    def after(self, earlier: Element) -> Self:
-        return replace(self, data=earlier.data + self.data)
+    def after(self, earlier: Element) -> Hue:
+        return Hue(earlier.data + self.data)
 
 
 @dataclass(frozen=True)
@@ -144,8 +140,8 @@ class Lut(Element):
     def joins(self, earlier: Element) -> bool:
         return isinstance(earlier, Lut)
 
-    def after(self, earlier: Element) -> Self:
-        return replace(self, data=np.take_along_axis(self.data, earlier.data.astype(np.intp), axis=2))
+    def after(self, earlier: Element) -> Lut:
+        return Lut(np.take_along_axis(self.data, earlier.data.astype(np.intp), axis=2))
 
 
 @dataclass(frozen=True)

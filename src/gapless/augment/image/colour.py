@@ -26,14 +26,15 @@ _AUTOAUGMENT = "AutoAugment, Cubuk et al., arXiv 1805.09501, table 6"
 _ROBUST = "Hendrycks and Dietterich, arXiv 1903.12261, section 3"
 
 
-def _color(own: Floats, gray: Floats | float = 0.0, mean_gray: Floats | float = 0.0) -> Color:
+def _color(own: Floats, gray: Floats | None = None, mean_gray: Floats | None = None) -> Color:
     """out = own * v + gray * luma(v) + mean_gray * luma(mean) for every channel."""
     out = np.zeros((len(own), 3, 7))
     for channel in range(3):
         out[:, channel, channel] = own
-        for other in range(3):
-            out[:, channel, other] += gray * LUMA[other]
-            out[:, channel, 3 + other] = mean_gray * LUMA[other]
+    if isinstance(gray, np.ndarray):
+        out[:, :, :3] += gray[:, None, None] * LUMA
+    if isinstance(mean_gray, np.ndarray):
+        out[:, :, 3:6] = mean_gray[:, None, None] * LUMA
     return Color(out)
 
 
