@@ -24,10 +24,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gapless.batchnorm import BatchNorm, BatchRenorm, FrozenBatchNorm, GhostBatchNorm
+from gapless.decay import groups
 from gapless.dropout import AlphaDropout, ChannelDropout, DropBlock, Dropout, GaussianDropout
 
 Step = Callable[[], object]
@@ -80,7 +83,37 @@ def dropout() -> Iterator[Case]:
     yield case("drop block 0.1, size 7 forward+backward", DropBlock(0.1, 7), None, maps)
 
 
-BLOCKS: dict[str, Callable[[], Iterator[Case]]] = {"dropout": dropout}
+def batch_norm() -> Iterator[Case]:
+    flat, maps = (256, 4096), (128, 64, 32, 32)
+    norms = {"batch norm": BatchNorm, "ghost batch norm, 32 rows": GhostBatchNorm, "batch renorm": BatchRenorm}
+    for name, layer in norms.items():
+        yield case(f"{name} forward+backward", layer(64), nn.BatchNorm2d(64), maps)
+    yield case("batch norm forward+backward", BatchNorm(4096), nn.BatchNorm1d(4096), flat)
+    yield case("frozen batch norm forward+backward", FrozenBatchNorm(64), nn.BatchNorm2d(64).eval(), maps)
+
+
+def optimizers() -> Iterator[Case]:
+    """A step over 10 million weights in two groups (decayed or not), beside the same without groups or decay."""
+    yield step_case("AdamW fused, weight decay in groups", lambda groups: torch.optim.AdamW(groups, 1e-3, fused=True))
+    yield step_case("SGD fused, weight decay in groups", lambda groups: torch.optim.SGD(groups, 1e-3, 0.9, fused=True))
+
+
+def step_case(name: str, make: Callable[[Any], torch.optim.Optimizer]) -> Case:
+    ours, theirs = (nn.Sequential(*(nn.Linear(1250, 1000) for _ in range(8))) for _ in range(2))
+    for model in (ours, theirs):
+        for parameter in model.parameters():
+            parameter.grad = torch.randn_like(parameter)
+    grouped, plain = make(groups(ours, 0.05)), make([{"params": list(theirs.parameters()), "weight_decay": 0.0}])
+    source = torch.randn(sum(p.numel() for p in ours.parameters()))
+    target = torch.empty_like(source)
+    return Case(name, grouped.step, plain.step, lambda: target.copy_(source))
+
+
+BLOCKS: dict[str, Callable[[], Iterator[Case]]] = {
+    "dropout": dropout,
+    "batchnorm": batch_norm,
+    "optimizer": optimizers,
+}
 
 
 def case(

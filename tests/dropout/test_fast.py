@@ -17,7 +17,6 @@ from torch.utils.checkpoint import checkpoint
 
 from gapless.dropout import Dropout, DropPath, fast
 
-
 PATIENCE = 280  # seconds: a busy machine may starve a new process for a minute; a deadlock lasts longer
 
 

@@ -17,6 +17,7 @@ from torch import nn
 from gapless.data.builtin import digits
 from gapless.data.splits import complete
 from gapless.recipe import PILLARS, Recipe
+from gapless.report.content import Content
 
 
 def numbers(value: Any) -> bool:
@@ -175,13 +176,16 @@ def test_the_lines_that_apply_the_recipe_run(finished: Finished) -> None:
         out = finished.folder.parent / f"applied {recipe.active}"
         out.mkdir()
         (out / "recipe.toml").write_text(recipe.to_toml())
-        model = nn.Sequential(
-            nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 20), nn.ReLU(), nn.Linear(20, 10)
-        )
-        before = model[3].weight.detach().clone()
-        scope = {"model": model, "loader": [(images[:30], labels[:30])] * 2, "normalise": lambda x: x - 0.5}
+        head = nn.Linear(144, 20)
+        model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), head, nn.ReLU(), nn.Linear(20, 10))
+        before = head.weight.detach().clone()
+        scope = {"model": model, "loader": [(images[:30], labels[:30])] * 2, "normalise": normalise}
         exec(python_lines(task, recipe, 0.01, out), scope)
-        assert not torch.equal(model[3].weight, before)
+        assert not torch.equal(head.weight, before)
+
+
+def normalise(x: torch.Tensor) -> torch.Tensor:
+    return x - 0.5
 
 
 # ── the same again ──
@@ -251,14 +255,14 @@ def csv(path: Path, rows: int = 160, seed: int = 0) -> Path:
 def test_regression_on_a_csv(tmp_path: Path) -> None:
     source = csv(tmp_path / "houses.csv")
     ran = gapless(
-        *("tune", source, "--target", "price", "--trials", 12, "--epochs", 20, "--width", 16, "--batch-size", 16),
+        *("tune", source, "--target", "price", "--trials", 12, "--epochs", 12, "--width", 16, "--batch-size", 16),
         *("--workers", 1, "--out", tmp_path / "run", "--json"),
     )
     assert ran.code == 0, ran.err
     result = ran.json
     assert result["metric"]["name"] == "r2"
-    assert (result["task"]["kind"], result["task"]["classes"], result["task"]["shape"]) == ("table", 0, [3])
-    assert result["model"]["name"] == "mlp"
+    assert (result["task"]["kind"], result["task"]["classes"], result["task"]["shape"]) == ("table", 0, [4])
+    assert result["model"]["name"] == "mlp"  # four columns: whether the rooms are known is one
     assert 0.3 < result["plain"]["confirm"]["mean"] <= 1  # the line is there to be found
     recipes = [Recipe.from_dict(e["recipe"]) for e in events(tmp_path / "run") if e["event"] == "candidate"]
     assert not [r for r in recipes if r.augment_part.label_smoothing or r.augment_part.ops]
@@ -281,7 +285,8 @@ class Net(torch.nn.Module):
 def task():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((120, 4)).astype(np.float32)
-    return Task("mine [red]", Rows(x, (x[:, 0] > 0).astype(np.int64) + (x[:, 1] > 0)), classes=("a", "b", "c"), model=Net)
+    y = (x[:, 0] > 0).astype(np.int64) + (x[:, 1] > 0)
+    return Task("mine [red]", Rows(x, y), classes=("a", "b", "c"), model=Net)
 """
 
 
@@ -318,11 +323,17 @@ def test_model_of_the_users_for_data_of_ours(tmp_path: Path, monkeypatch: pytest
     assert not [r for r in recipes if r.dropout.hidden or r.dropout.channel or r.batchnorm.insert]  # it has no place
 
 
-@pytest.mark.parametrize("optimizer", ["sgd"])
-def test_other_optimizer_and_averaged_weights(optimizer: str, tmp_path: Path) -> None:
+def test_other_optimizer_and_averaged_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Content] = []
+    monkeypatch.setattr("gapless.cli._print_verdict", lambda content, folder, as_json: written.append(content))  # pyright: ignore
     ran = gapless(
-        *("tune", "digits", *TINY, "--trials", 10, "--workers", 1, "--optimizer", optimizer, "--ema", 0.5),
-        *("--out", tmp_path / "run", "--json"),
+        *("tune", "digits", *TINY, "--trials", 10, "--workers", 1, "--optimizer", "sgd", "--ema", 0.5),
+        *("--out", tmp_path / "run"),
     )
     assert ran.code == 0, ran.err
-    assert ran.json["training"]["optimizer"] == optimizer
+    result, lines = written[0].result, written[0].python_lines
+    assert result.training.optimizer == "sgd"
+    # the lines to paste are for what was tuned: this optimizer, and the learning rate of the recipe that is handed over
+    lr = (result.best if result.verdict == "improved" else result.plain).lr
+    assert f'recipe.optimizer(model, lr={lr:g}, kind="sgd")' in lines
+    assert result.plain.lr != result.best.lr or result.verdict == "improved"

@@ -34,13 +34,14 @@ def write(task: Task, options: TuneOptions, finished: Finished, command: str) ->
         DataError: the disk is full.
     """
     result = outcome.result(task, options, finished)
-    handed = finished.best.recipe if result.verdict == "improved" else Recipe()
+    improved = result.verdict == "improved"
+    handed, lr = (finished.best.recipe, finished.best.lr) if improved else (Recipe(), finished.plain.lr)
     content = Content(
         result=result,
         trials=outcome.trial_rows(finished),
         curves=outcome.curves(finished),
-        recipe_toml=handed.to_toml(_comment(finished, options, result.verdict == "improved")),
-        python_lines=python_lines(task, handed, finished.best.lr, options.out),
+        recipe_toml=handed.to_toml(_comment(finished, options, improved)),
+        python_lines=python_lines(task, handed, lr, options.out, finished.plan.optimizer),
         samples=_samples(task, finished.best.recipe, options.seed),
         command=command,
     )
@@ -64,11 +65,12 @@ def _comment(finished: Finished, options: TuneOptions, improved: bool) -> str:
     )
 
 
-def python_lines(task: Task, recipe: Recipe, lr: float, out: Path) -> str:
+def python_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: str = "adamw") -> str:
     """The lines that apply a recipe in a plain training loop."""
     soft = recipe.augment_part.mixup or recipe.augment_part.cutmix or recipe.augment_part.label_smoothing
     classes = f", classes={len(task.classes)}" if task.classes and soft else ""
     columns = f", categorical={list(task.categorical)}" if task.categorical and recipe.augment_part.active else ""
+    kind = "" if optimizer == "adamw" else f', kind="{optimizer}"'
     inputs = "images" if task.kind == "image" else "rows"
     model_in = "model(normalise(inputs))" if task.kind == "image" else "model(inputs)"
     loss = f"cross_entropy({model_in}, targets)" if task.classes else f"mse_loss({model_in}[:, 0], targets)"
@@ -82,7 +84,7 @@ def python_lines(task: Task, recipe: Recipe, lr: float, out: Path) -> str:
             "",
             f"recipe = Recipe.load({str(out / 'recipe.toml')!r})",
             "recipe.attach(model)",
-            f"optimizer = recipe.optimizer(model, lr={lr:g})",
+            f"optimizer = recipe.optimizer(model, lr={lr:g}{kind})",
             "generator = torch.Generator().manual_seed(0)",
             f"for {inputs}, labels in loader:  # {hint}",
             f"    inputs, targets = recipe.augment({inputs}, labels, generator{classes}{columns})",

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gapless.augment.image import cpu_chain as chain
 from gapless.augment.image import cpu_tables as tables
-from gapless.augment.image.algebra import BLUR_RADIUS
+from gapless.augment.image.algebra import BLUR_RADIUS, Floats, Warp
 from gapless.augment.image.cpu_encode import encode
 from gapless.augment.image.cpu_gather import STRIP
 from gapless.augment.image.cpu_resample import TAPS
@@ -160,10 +160,7 @@ def _scratch(program: Program, pictures: tables.Pictures, steps: tables.Steps, c
     out_height, out_width = program.size
     largest = max(height, out_height), max(width, out_width)
     words, pixels = (largest[0] + 2) * (largest[1] + 2), largest[0] * largest[1]
-    shrink_x, shrink_y = np.abs(steps.smooth[:, [0, 2]]).max(axis=0, initial=0) * (
-        width / out_width,
-        height / out_height,
-    )
+    shrink_x, shrink_y = _shrinking(program) * (width / out_width, height / out_height)
     return tables.Scratch(
         packed=np.empty(words, np.uint32),
         squares=np.empty(words, np.uint32),
@@ -177,9 +174,16 @@ def _scratch(program: Program, pictures: tables.Pictures, steps: tables.Steps, c
         weights_y=np.empty(out_height * _taps(shrink_y), np.float32),
         color=np.empty((3, 6), np.float32),
         line=np.empty(4, np.float32),
-        means=np.empty(channels, np.float32),
-        here=np.eye(3, dtype=np.float32).reshape(9),
+        means=np.empty(max(channels, 3), np.float32),
+        matrix=np.empty(9, np.float32),
     )
+
+
+def _shrinking(program: Program) -> Floats:
+    """(2,) the largest shares of width and height that smooth warps bring to the whole."""
+    warps = [group.element.data for group in program.groups if isinstance(group.element, Warp) and group.element.smooth]
+    shares = [np.abs(data[:, [0, 1], [0, 1]]).max(axis=0) for data in warps]
+    return np.max([np.zeros(2), *shares], axis=0)
 
 
 def _taps(shrink: float) -> int:

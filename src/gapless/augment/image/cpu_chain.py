@@ -12,15 +12,16 @@ from numba import njit
 from gapless.augment.image import cpu_gather as gather
 from gapless.augment.image import cpu_levels as levels
 from gapless.augment.image import cpu_neighbours as neighbours
-from gapless.augment.image.algebra import Floats
+from gapless.augment.image.algebra import LUMA, Floats
 from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, borrowed, compiled, wide_vectors
 from gapless.augment.image.cpu_resample import resample, taps
 from gapless.augment.image.cpu_tables import (
+    AFFINE,
     BLUR,
     BOX,
     COLOR,
-    EQUALIZE,
     GRID,
+    HISTOGRAM,
     HOMOGRAPHY,
     HUE,
     JPEG,
@@ -29,8 +30,6 @@ from gapless.augment.image.cpu_tables import (
     MOVE,
     NOISE,
     RESAMPLE,
-    STRETCH,
-    TONED,
     WARP,
     Finish,
     Pictures,
@@ -39,34 +38,80 @@ from gapless.augment.image.cpu_tables import (
 )
 
 _F = np.float32
+_HERE = np.eye(3).reshape(9)
+_LUMA = tuple(LUMA.tolist())
 
 
 @compiled
-def _set_color(scratch: Scratch, steps: Steps, row: int, toned: bool, finish: Finish, last: bool) -> None:
-    """Writes to `scratch.color` what `between_colour` takes: a row of the colour table, or the identity if it is -1,
-    and the scale if the result is written with it. The means are read if `toned`."""
-    out = scratch.color
+def _set_matrix(matrix: Floats32, entries: Floats, height: int, width: int) -> int:
+    """From places in half sides to numbers of pixels: writes the (9,) matrix, returns what kind of warp it is."""
+    kind = MOVE
+    if entries[6] != 0 or entries[7] != 0 or entries[8] != 1:
+        kind = HOMOGRAPHY
+    for i in range(3):
+        side = width if i == 0 else height
+        for j in range(3):
+            value = _in_output_pixels(entries, i, j, height, width)
+            if i < 2:
+                value = value * side / 2 + _in_output_pixels(entries, 2, j, height, width) * (side / 2 - 0.5)
+            if kind == MOVE and abs(value - np.rint(value)) > 1e-6:
+                kind = AFFINE
+            matrix[3 * i + j] = _F(value)
+    if kind == MOVE:
+        for i in range(9):
+            matrix[i] = np.rint(matrix[i])
+    return kind
+
+
+@compiled
+def _in_output_pixels(entries: Floats, i: int, j: int, height: int, width: int) -> float:
+    """Row i of the matrix for places given as pixel numbers: its factors of x (0) and of y (1), and its shift (2)."""
+    if j == 0:
+        return entries[3 * i] * 2 / width
+    if j == 1:
+        return entries[3 * i + 1] * 2 / height
+    return entries[3 * i] * (1 / width - 1) + entries[3 * i + 1] * (1 / height - 1) + entries[3 * i + 2]
+
+
+@compiled
+def _needs_mean(entries: Floats) -> bool:
+    for c in range(3):
+        for other in range(3, 6):
+            if entries[7 * c + other] != 0:
+                return True
+    return False
+
+
+@compiled
+def _set_color(scratch: Scratch, steps: Steps, row: int, finish: Finish, last: bool) -> None:
+    """Writes to `scratch.color` what `between_colour` takes: a row of the colour table with the means in
+    `scratch.means`, or the identity if the row is -1, and the scale if the result is written with it."""
+    out, entries, means = scratch.color, steps.color[max(row, 0)], scratch.means
     for c in range(3):
         for other in range(3):
-            out[c, other] = steps.color[row, 7 * c + other] if row >= 0 else _F(other == c)
-        out[c, 3] = steps.color[row, 7 * c + 6] * _F(255) if row >= 0 else _F(0)
-        if toned:
-            for other in range(3):
-                out[c, 3] += steps.color[row, 7 * c + 3 + other] * scratch.means[other]
-        out[c, 4] = finish.scale[c] if last else _F(1)
-        out[c, 5] = finish.offset[c] if last else _F(0)
+            out[c, other] = entries[7 * c + other] if row >= 0 else other == c
+        shift = entries[7 * c + 6] * 255
+        for other in range(3):
+            factor = entries[7 * c + 3 + other]
+            shift += factor * means[other] if factor != 0 else 0
+        out[c, 3] = shift if row >= 0 else 0
+        out[c, 4] = finish.scale[c] if last else 1
+        out[c, 5] = finish.offset[c] if last else 0
 
 
 @compiled
-def _set_line(
-    scratch: Scratch, steps: Steps, row: int, mean: np.float32, finish: Finish, last: bool, channel: int
-) -> None:
-    """The same for one channel, to `scratch.line`; the mean is that of all channels."""
-    out = scratch.line
-    out[0] = steps.gray[row, 0] if row >= 0 else _F(1)
-    out[1] = steps.gray[row, 2] * _F(255) + steps.gray[row, 1] * mean if row >= 0 else _F(0)
-    out[2] = finish.scale[channel] if last else _F(1)
-    out[3] = finish.offset[channel] if last else _F(0)
+def _set_line(scratch: Scratch, steps: Steps, row: int, mean: float, finish: Finish, last: bool, channel: int) -> None:
+    """The same for one channel, which stands for red = green = blue, to `scratch.line`; the mean is that of all."""
+    factor, shift = 1.0, 0.0
+    if row >= 0:
+        factor, entries = 0.0, steps.color[row]
+        for c in range(3):
+            part = entries[7 * c : 7 * c + 7]
+            factor += _LUMA[c] * (part[0] + part[1] + part[2])
+            shift += _LUMA[c] * ((part[3] + part[4] + part[5]) * mean + part[6] * 255)
+    scratch.line[0], scratch.line[1] = factor, shift
+    scratch.line[2] = finish.scale[channel] if last else 1
+    scratch.line[3] = finish.offset[channel] if last else 0
 
 
 @compiled
@@ -102,33 +147,24 @@ def _pack(
 
 
 @compiled
-def _move(
-    code: int,
-    matrix: Floats32,
-    height: int,
-    width: int,
-    finish: Finish,
-    scratch: Scratch,
-    planes: Floats32,
-    channel: int,
-) -> None:
+def _move(kind: int, height: int, width: int, finish: Finish, scratch: Scratch, planes: Floats32, channel: int) -> None:
     """A warp or a move of what is packed into planes of the same size."""
     wide_vectors()
-    if channel >= 0 and code != MOVE:
+    if channel >= 0 and kind != MOVE:
         gather.pack_squares(height, width, scratch.packed, scratch.squares)
-    rows = gather.strip_rows(width)
+    rows, matrix = gather.strip_rows(width), scratch.matrix
     xs, ys, packed, color, line = scratch.xs, scratch.ys, scratch.packed, scratch.color, scratch.line
     for start in range(0, height, rows):
         pixels, out = min(rows, height - start) * width, start * width
-        if code == HOMOGRAPHY or finish.reflect:
+        if kind == HOMOGRAPHY or finish.reflect:
             gather.places_any(height, width, finish.repeat, finish.reflect, matrix, start, pixels, width, xs, ys)
         else:
             gather.places(height, width, finish.repeat, matrix, start, pixels, width, xs, ys)
-        if channel < 0 and code == MOVE:
+        if channel < 0 and kind == MOVE:
             gather.nearest_colour(packed, width, xs, ys, pixels, color, out, planes[0], planes[1], planes[2])
         elif channel < 0:
             gather.between_colour(packed, height, width, xs, ys, pixels, color, out, planes[0], planes[1], planes[2])
-        elif code == MOVE:
+        elif kind == MOVE:
             gather.nearest_channel(packed, width, xs, ys, pixels, line, out, planes[channel])
         else:
             gather.between_channel(scratch.squares, height, width, xs, ys, pixels, line, out, planes[channel])
@@ -147,13 +183,13 @@ def _resize(
     channel: int,
     alpha: bool,
 ) -> None:
-    """A smooth warp of what is packed into planes of the output's size; entries: scale and shift along x, along y."""
+    """A smooth warp of what is packed into planes of the output's size."""
     wide_vectors()
     starts_x, starts_y = scratch.starts[:out_width], scratch.starts[out_width:]
     x, y = scratch.weights_x, scratch.weights_y
     repeat, reflect = finish.repeat, finish.reflect
-    across = starts_x, x, taps(entries[0], entries[1], width, out_width, repeat, reflect, starts_x, x)
-    down = starts_y, y, taps(entries[2], entries[3], height, out_height, repeat, reflect, starts_y, y)
+    across = starts_x, x, taps(entries[0], entries[2], width, out_width, repeat, reflect, starts_x, x)
+    down = starts_y, y, taps(entries[4], entries[5], height, out_height, repeat, reflect, starts_y, y)
     fill = _F(0) if alpha else _F(finish.fill)
     work = scratch.work
     if channel < 0:
@@ -180,14 +216,14 @@ def _levels(
     """A step on the levels of one pixel, or on all of them; returns whether the scale is done with it."""
     wide_vectors()
     count, table = 3 if colour else len(planes), scratch.table
-    if code in (COLOR, TONED):
-        mean = _F(0)
-        if code == TONED:
+    if code == COLOR:
+        mean = 0.0
+        if _needs_mean(steps.color[row]):
             for c in range(count):
                 scratch.means[c] = levels.mean(planes[c], pixels)
-                mean += scratch.means[c] / _F(count)
+                mean += scratch.means[c] / count
         if colour:
-            _set_color(scratch, steps, row, code == TONED, finish, last)
+            _set_color(scratch, steps, row, finish, last)
             levels.recolour(planes[0], planes[1], planes[2], pixels, scratch.color)
         else:
             for c in range(count):
@@ -204,9 +240,9 @@ def _levels(
             for i in range(256):
                 table[i] = steps.lut[row, start + i]
             levels.look_up(planes[c], pixels, table)
-        elif code == STRETCH:
+        elif code == HISTOGRAM and steps.histogram[row, 0] == 1:
             levels.stretch(planes[c], pixels)
-        elif code == EQUALIZE:
+        elif code == HISTOGRAM:
             levels.equalize(planes[c], pixels, table)
         elif code == NOISE:
             key = np.uint64(steps.noise[row, 2])
@@ -259,30 +295,32 @@ def _place(
     """The step at t, which places pixels, and the colour matrix after it if there is one; returns the next t and
     whether the scale is done. A step that does not place pixels has them read where they are."""
     wide_vectors()
-    code, row = int(steps.code[b, t]), steps.row[b, t]
-    following = t + 1 if WARP <= code <= RESAMPLE else t
-    matrix = steps.warp[row if WARP <= code <= MOVE else 0]
-    if not WARP <= code <= RESAMPLE:
-        code = MOVE
-        matrix = scratch.here
-    colored = -1
-    if code != RESAMPLE and steps.code[b, following] == COLOR:
-        colored = steps.row[b, following]
+    code, row = steps.code[b, t], steps.row[b, t]
+    kind, following, colored, channels = MOVE, t, -1, len(result)
+    if WARP <= code <= RESAMPLE:
         following += 1
+        if code == WARP:
+            kind = _set_matrix(scratch.matrix, steps.warp[row], height, width)
+    else:
+        _set_matrix(scratch.matrix, _HERE, height, width)
+    if code != RESAMPLE and steps.code[b, following] == COLOR:
+        candidate = steps.row[b, following]
+        if not _needs_mean(steps.color[candidate]):
+            colored = candidate
+            following += 1
     last = steps.code[b, following] == 0 and code != RESAMPLE
-    channels = len(result)
-    _set_color(scratch, steps, colored, False, finish, last)
+    _set_color(scratch, steps, colored, finish, last)
     for channel in range(-1 if channels in (3, 4) else 0, channels):
         if channels in (3, 4) and 0 <= channel < 3:
             continue
         _pack(pictures, b, channels, channel, height, width, planes, loaded, finish, scratch.packed)
         alpha = channels == 4 and channel == 3
         if code == RESAMPLE:
-            entries = steps.smooth[row]
+            entries = steps.warp[row]
             _resize(entries, height, width, out_height, out_width, finish, scratch, result, channel, alpha)
         else:
-            _set_line(scratch, steps, -1 if alpha else colored, _F(0), finish, last, max(channel, 0))
-            _move(code, matrix, height, width, finish, scratch, result, channel)
+            _set_line(scratch, steps, -1 if alpha else colored, 0.0, finish, last, max(channel, 0))
+            _move(kind, height, width, finish, scratch, result, channel)
     return following, last
 
 
@@ -324,7 +362,7 @@ def _picture(
         t += 1
     if not scaled:
         for channel in range(len(out)):
-            _set_line(scratch, steps, -1, _F(0), finish, True, channel)
+            _set_line(scratch, steps, -1, 0.0, finish, True, channel)
             levels.relevel(planes[channel], height * width, scratch.line)
 
 
@@ -372,11 +410,10 @@ def _compiled(sources: str) -> Callable[..., None]:
             borrowed(steps.code),
             borrowed(steps.row),
             borrowed(steps.warp),
-            borrowed(steps.smooth),
             borrowed(steps.color),
-            borrowed(steps.gray),
             borrowed(steps.hue),
             borrowed(steps.lut),
+            borrowed(steps.histogram),
             borrowed(steps.kernel),
             borrowed(steps.blur),
             borrowed(steps.jpeg),
@@ -398,7 +435,7 @@ def _compiled(sources: str) -> Callable[..., None]:
             borrowed(scratch.color),
             borrowed(scratch.line),
             borrowed(scratch.means),
-            borrowed(scratch.here),
+            borrowed(scratch.matrix),
         )
         for b in range(start, stop):
             _picture(b, pictures, steps, finishing, scratch, output[b], out_height, out_width)

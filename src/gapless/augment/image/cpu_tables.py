@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-WARP, HOMOGRAPHY, MOVE, RESAMPLE = range(1, 5)
-COLOR, TONED, HUE, LUT, STRETCH, EQUALIZE, NOISE = range(5, 12)
-KERNEL, BLUR, JPEG, BOX, GRID = range(12, 17)
-"""The codes of steps; 0 ends a chain. MOVE is a warp by whole pixels, TONED a matrix that needs the mean colour."""
+WARP, RESAMPLE, COLOR, HUE, LUT, HISTOGRAM, NOISE, KERNEL, BLUR, JPEG, BOX, GRID = range(1, 13)
+"""The codes of steps; 0 ends a chain. The first two place pixels, those up to NOISE change levels one by one."""
+
+AFFINE, HOMOGRAPHY, MOVE = range(3)
+"""What a warp turns out to be; MOVE goes by whole pixels."""
 
 
 class Pictures(NamedTuple):
@@ -27,12 +28,11 @@ class Steps(NamedTuple):
 
     code: NDArray[np.int8]
     row: NDArray[np.int32]
-    warp: NDArray[np.float32]
-    smooth: NDArray[np.float64]
-    color: NDArray[np.float32]
-    gray: NDArray[np.float32]
+    warp: NDArray[np.float64]
+    color: NDArray[np.float64]
     hue: NDArray[np.float32]
     lut: NDArray[np.uint8]
+    histogram: NDArray[np.float32]
     kernel: NDArray[np.float32]
     blur: NDArray[np.float32]
     jpeg: NDArray[np.float32]
@@ -56,7 +56,7 @@ class Finish(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory for one thread: all for the taking, but `here`, the (9,) identity."""
+    """Memory for one thread: all for the taking."""
 
     packed: NDArray[np.uint32]
     squares: NDArray[np.uint32]
@@ -71,4 +71,4 @@ class Scratch(NamedTuple):
     color: NDArray[np.float32]
     line: NDArray[np.float32]
     means: NDArray[np.float32]
-    here: NDArray[np.float32]
+    matrix: NDArray[np.float32]
