@@ -4,7 +4,13 @@ The public names are imported when they are first used: `import gapless` alone l
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gapless import augment, batchnorm, decay, dropout
+    from gapless.data import Rows, Task
+    from gapless.errors import DataError, GaplessError, UsageError
+    from gapless.recipe import Recipe
 
 __version__ = "0.1.0"
 

@@ -132,7 +132,7 @@ def tune(
     command = _command(context.obj, folder)
     say: Callable[[str], None] = lambda line: talk.print(line, markup=False)  # noqa: E731
 
-    with _stoppable(command):
+    with _stoppable(command) as asked:
         from gapless.data.source import SourceOptions
         from gapless.models import ModelOptions
         from gapless.search.run import TuneOptions
@@ -152,6 +152,8 @@ def tune(
             device,
             BEGUN,
         )
+        if asked:  # a library that was being loaded has swallowed it
+            raise KeyboardInterrupt
         content = _tune(task, options, command)
     _print_verdict(content, folder, as_json)
     return 0
@@ -263,12 +265,21 @@ class _Stopped(GaplessError):
 
 
 @contextmanager
-def _stoppable(command: str) -> Generator[None]:
-    """Ctrl-C at any moment ends with what to type to go on."""
+def _stoppable(command: str) -> Generator[list[int]]:
+    """Ctrl-C at any moment ends with what to type to go on; yields the signals heard."""
+    asked: list[int] = []
+
+    def heard(number: int, frame: object) -> None:
+        asked.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, heard)
     try:
-        yield
+        yield asked
     except KeyboardInterrupt as stopped:
         raise _Stopped(f"stopped; nothing that ended is lost. To go on:\n    {command}") from stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

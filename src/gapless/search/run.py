@@ -102,7 +102,8 @@ class Run:
         """Keeps the workers busy with what `following` gives, until it gives nothing and nothing runs.
 
         Args:
-            following: the next work, given a number for its job; None when there is none (for now, if work still runs).
+            following: the next work, given a number for its job; None when there is none, or none until more has
+                ended.
             report: called now and then, for the progress bar.
 
         Raises:

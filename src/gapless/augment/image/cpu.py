@@ -176,6 +176,8 @@ def _scratch(program: Program, pictures: tables.Pictures, steps: tables.Steps, c
         line=np.empty(4, np.float32),
         means=np.empty(max(channels, 3), np.float32),
         matrix=np.empty(9, np.float32),
+        blocks=np.empty((2, 8, 8), np.float32),
+        counts=np.empty(256, np.uint32),
     )
 
 

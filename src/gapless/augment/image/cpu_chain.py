@@ -12,11 +12,11 @@ from numba import njit
 from gapless.augment.image import cpu_gather as gather
 from gapless.augment.image import cpu_levels as levels
 from gapless.augment.image import cpu_neighbours as neighbours
-from gapless.augment.image.algebra import LUMA, Floats
-from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, borrowed, compiled, wide_vectors
+from gapless.augment.image.algebra import Floats
+from gapless.augment.image.cpu_matrices import needs_mean, set_color, set_line, set_matrix
+from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, compiled, wide_vectors
 from gapless.augment.image.cpu_resample import resample, taps
 from gapless.augment.image.cpu_tables import (
-    AFFINE,
     BLUR,
     BOX,
     COLOR,
@@ -39,79 +39,6 @@ from gapless.augment.image.cpu_tables import (
 
 _F = np.float32
 _HERE = np.eye(3).reshape(9)
-_LUMA = tuple(LUMA.tolist())
-
-
-@compiled
-def _set_matrix(matrix: Floats32, entries: Floats, height: int, width: int) -> int:
-    """From places in half sides to numbers of pixels: writes the (9,) matrix, returns what kind of warp it is."""
-    kind = MOVE
-    if entries[6] != 0 or entries[7] != 0 or entries[8] != 1:
-        kind = HOMOGRAPHY
-    for i in range(3):
-        side = width if i == 0 else height
-        for j in range(3):
-            value = _in_output_pixels(entries, i, j, height, width)
-            if i < 2:
-                value = value * side / 2 + _in_output_pixels(entries, 2, j, height, width) * (side / 2 - 0.5)
-            if kind == MOVE and abs(value - np.rint(value)) > 1e-6:
-                kind = AFFINE
-            matrix[3 * i + j] = _F(value)
-    if kind == MOVE:
-        for i in range(9):
-            matrix[i] = np.rint(matrix[i])
-    return kind
-
-
-@compiled
-def _in_output_pixels(entries: Floats, i: int, j: int, height: int, width: int) -> float:
-    """Row i of the matrix for places given as pixel numbers: its factors of x (0) and of y (1), and its shift (2)."""
-    if j == 0:
-        return entries[3 * i] * 2 / width
-    if j == 1:
-        return entries[3 * i + 1] * 2 / height
-    return entries[3 * i] * (1 / width - 1) + entries[3 * i + 1] * (1 / height - 1) + entries[3 * i + 2]
-
-
-@compiled
-def _needs_mean(entries: Floats) -> bool:
-    for c in range(3):
-        for other in range(3, 6):
-            if entries[7 * c + other] != 0:
-                return True
-    return False
-
-
-@compiled
-def _set_color(scratch: Scratch, steps: Steps, row: int, finish: Finish, last: bool) -> None:
-    """Writes to `scratch.color` what `between_colour` takes: a row of the colour table with the means in
-    `scratch.means`, or the identity if the row is -1, and the scale if the result is written with it."""
-    out, entries, means = scratch.color, steps.color[max(row, 0)], scratch.means
-    for c in range(3):
-        for other in range(3):
-            out[c, other] = entries[7 * c + other] if row >= 0 else other == c
-        shift = entries[7 * c + 6] * 255
-        for other in range(3):
-            factor = entries[7 * c + 3 + other]
-            shift += factor * means[other] if factor != 0 else 0
-        out[c, 3] = shift if row >= 0 else 0
-        out[c, 4] = finish.scale[c] if last else 1
-        out[c, 5] = finish.offset[c] if last else 0
-
-
-@compiled
-def _set_line(scratch: Scratch, steps: Steps, row: int, mean: float, finish: Finish, last: bool, channel: int) -> None:
-    """The same for one channel, which stands for red = green = blue, to `scratch.line`; the mean is that of all."""
-    factor, shift = 1.0, 0.0
-    if row >= 0:
-        factor, entries = 0.0, steps.color[row]
-        for c in range(3):
-            part = entries[7 * c : 7 * c + 7]
-            factor += _LUMA[c] * (part[0] + part[1] + part[2])
-            shift += _LUMA[c] * ((part[3] + part[4] + part[5]) * mean + part[6] * 255)
-    scratch.line[0], scratch.line[1] = factor, shift
-    scratch.line[2] = finish.scale[channel] if last else 1
-    scratch.line[3] = finish.offset[channel] if last else 0
 
 
 @compiled
@@ -218,16 +145,16 @@ def _levels(
     count, table = 3 if colour else len(planes), scratch.table
     if code == COLOR:
         mean = 0.0
-        if _needs_mean(steps.color[row]):
+        if needs_mean(steps.color[row]):
             for c in range(count):
                 scratch.means[c] = levels.mean(planes[c], pixels)
                 mean += scratch.means[c] / count
         if colour:
-            _set_color(scratch, steps, row, finish, last)
+            set_color(scratch, steps, row, finish, last)
             levels.recolour(planes[0], planes[1], planes[2], pixels, scratch.color)
         else:
             for c in range(count):
-                _set_line(scratch, steps, row, mean, finish, last, c)
+                set_line(scratch, steps, row, mean, finish, last, c)
                 levels.relevel(planes[c], pixels, scratch.line)
         return last
     if code == HUE:
@@ -243,7 +170,7 @@ def _levels(
         elif code == HISTOGRAM and steps.histogram[row, 0] == 1:
             levels.stretch(planes[c], pixels)
         elif code == HISTOGRAM:
-            levels.equalize(planes[c], pixels, table)
+            levels.equalize(planes[c], pixels, table, scratch.counts)
         elif code == NOISE:
             key = np.uint64(steps.noise[row, 2])
             if steps.noise[row, 0] > 0:
@@ -255,21 +182,23 @@ def _levels(
 
 @compiled
 def _planes(
-    code: int, row: int, steps: Steps, height: int, width: int, planes: Floats32, colour: bool, work: Floats32
+    code: int, row: int, steps: Steps, height: int, width: int, planes: Floats32, colour: bool, scratch: Scratch
 ) -> None:
     """A step on neighbours or regions of every colour plane."""
     wide_vectors()
     if code == JPEG and colour:
         luma, chroma = steps.jpeg[row, :64], steps.jpeg[row, 64:]
-        neighbours.jpeg_colour(planes[0], planes[1], planes[2], height, width, luma, chroma, work)
+        neighbours.jpeg_colour(
+            planes[0], planes[1], planes[2], height, width, luma, chroma, scratch.work, scratch.blocks
+        )
         return
     for c in range(3 if colour else len(planes)):
         if code == KERNEL:
-            neighbours.filter3(planes[c], height, width, steps.kernel[row], work)
+            neighbours.filter3(planes[c], height, width, steps.kernel[row], scratch.work)
         elif code == BLUR:
-            neighbours.blur(planes[c], height, width, steps.blur[row], work)
+            neighbours.blur(planes[c], height, width, steps.blur[row], scratch.work)
         elif code == JPEG:
-            neighbours.quantize(planes[c], height, width, steps.jpeg[row, :64])
+            neighbours.quantize(planes[c], height, width, steps.jpeg[row, :64], scratch.blocks)
         elif code == BOX:
             levels.paint_box(planes[c], height, width, steps.box[row])
         elif code == GRID:
@@ -300,16 +229,16 @@ def _place(
     if WARP <= code <= RESAMPLE:
         following += 1
         if code == WARP:
-            kind = _set_matrix(scratch.matrix, steps.warp[row], height, width)
+            kind = set_matrix(scratch.matrix, steps.warp[row], height, width)
     else:
-        _set_matrix(scratch.matrix, _HERE, height, width)
+        set_matrix(scratch.matrix, _HERE, height, width)
     if code != RESAMPLE and steps.code[b, following] == COLOR:
         candidate = steps.row[b, following]
-        if not _needs_mean(steps.color[candidate]):
+        if not needs_mean(steps.color[candidate]):
             colored = candidate
             following += 1
     last = steps.code[b, following] == 0 and code != RESAMPLE
-    _set_color(scratch, steps, colored, finish, last)
+    set_color(scratch, steps, colored, finish, last)
     for channel in range(-1 if channels in (3, 4) else 0, channels):
         if channels in (3, 4) and 0 <= channel < 3:
             continue
@@ -319,7 +248,7 @@ def _place(
             entries = steps.warp[row]
             _resize(entries, height, width, out_height, out_width, finish, scratch, result, channel, alpha)
         else:
-            _set_line(scratch, steps, -1 if alpha else colored, 0.0, finish, last, max(channel, 0))
+            set_line(scratch, steps, -1 if alpha else colored, 0.0, finish, last, max(channel, 0))
             _move(kind, height, width, finish, scratch, result, channel)
     return following, last
 
@@ -358,29 +287,19 @@ def _picture(
             last = steps.code[b, t + 1] == 0 and len(out) != 4
             scaled = _levels(code, row, steps, height * width, planes, finish, last, colour, scratch)
         else:
-            _planes(code, row, steps, height, width, planes, colour, scratch.work)
+            _planes(code, row, steps, height, width, planes, colour, scratch)
         t += 1
     if not scaled:
         for channel in range(len(out)):
-            _set_line(scratch, steps, -1, 0.0, finish, True, channel)
+            set_line(scratch, steps, -1, 0.0, finish, True, channel)
             levels.relevel(planes[channel], height * width, scratch.line)
 
 
 def _sources() -> str:
     """A digest of all compiled code. numba's cache on disk looks at the file of the outermost function only."""
-    files = (
-        "algebra",
-        "cpu_memory",
-        "cpu_gather",
-        "cpu_levels",
-        "cpu_neighbours",
-        "cpu_resample",
-        "cpu_tables",
-        "cpu_chain",
-        "jpeg",
-    )
     here = Path(__file__).parent
-    return sha256(b"".join((here / f"{name}.py").read_bytes() for name in files)).hexdigest()
+    files = [here / "algebra.py", here / "jpeg.py", *sorted(here.glob("cpu_*.py"))]
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _compiled(sources: str) -> Callable[..., None]:
@@ -398,47 +317,8 @@ def _compiled(sources: str) -> Callable[..., None]:
     ) -> None:
         _ = sources  # a part of the cache's key
         wide_vectors()
-        output = borrowed(out)
-        finishing = Finish(borrowed(finish.scale), borrowed(finish.offset), finish.repeat, finish.reflect, finish.fill)
-        pictures = Pictures(
-            borrowed(pictures.address),
-            borrowed(pictures.pitch),
-            borrowed(pictures.height),
-            borrowed(pictures.width),
-        )
-        steps = Steps(
-            borrowed(steps.code),
-            borrowed(steps.row),
-            borrowed(steps.warp),
-            borrowed(steps.color),
-            borrowed(steps.hue),
-            borrowed(steps.lut),
-            borrowed(steps.histogram),
-            borrowed(steps.kernel),
-            borrowed(steps.blur),
-            borrowed(steps.jpeg),
-            borrowed(steps.noise),
-            borrowed(steps.box),
-            borrowed(steps.grid),
-        )
-        scratch = Scratch(
-            borrowed(scratch.packed),
-            borrowed(scratch.squares),
-            borrowed(scratch.xs),
-            borrowed(scratch.ys),
-            borrowed(scratch.planes),
-            borrowed(scratch.work),
-            borrowed(scratch.table),
-            borrowed(scratch.starts),
-            borrowed(scratch.weights_x),
-            borrowed(scratch.weights_y),
-            borrowed(scratch.color),
-            borrowed(scratch.line),
-            borrowed(scratch.means),
-            borrowed(scratch.matrix),
-        )
         for b in range(start, stop):
-            _picture(b, pictures, steps, finishing, scratch, output[b], out_height, out_width)
+            _picture(b, pictures, steps, finish, scratch, out[b], out_height, out_width)
 
     return run_chains
 

@@ -41,7 +41,7 @@ _TABLES: dict[str, tuple[int, type[np.generic]]] = {
 }
 """How wide the tables are and of what type; the names are the fields of `Steps`."""
 
-_EMPTY = {name: np.zeros((1, columns), dtype) for name, (columns, dtype) in _TABLES.items()}
+_EMPTY: dict[str, NDArray[Any]] = {name: np.zeros((1, columns), dtype) for name, (columns, dtype) in _TABLES.items()}
 
 
 def encode(program: Program) -> codes.Steps:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from gapless.augment.image.algebra import Floats
-from gapless.augment.image.cpu_memory import Floats32, compiled, entry_at, level, put_entry, put_level, wide_vectors
+from gapless.augment.image.cpu_memory import (
+    Floats32,
+    Words,
+    compiled,
+    entry_at,
+    level,
+    put_entry,
+    put_level,
+    wide_vectors,
+)
 
 _F = np.float32
 _U = np.uint64
@@ -101,21 +110,22 @@ def stretch(plane: Floats32, pixels: int) -> None:
 
 
 @compiled
-def equalize(plane: Floats32, pixels: int, table: Floats32) -> None:
-    """Pillow's equalisation; `table` (256,) is for the taking."""
-    counts = np.zeros(256, np.int64)
+def equalize(plane: Floats32, pixels: int, table: Floats32, counts: Words) -> None:
+    """Pillow's equalisation; `table` and `counts` (256,) are for the taking."""
+    for i in range(256):
+        counts[i] = 0
     brightest = 0
     for i in range(pixels):
         here = int(np.rint(plane[i]))
         counts[here] += 1
         brightest = max(brightest, here)
-    step = (pixels - counts[brightest]) // 255
+    step = (pixels - int(counts[brightest])) // 255
     if step == 0:
         return
     darker = 0
     for i in range(256):
         put_entry(table, i, _F(min((darker + step // 2) // step, 255)))
-        darker += counts[i]
+        darker += int(counts[i])
     look_up(plane, pixels, table)
 
 

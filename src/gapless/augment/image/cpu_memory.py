@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from llvmlite import ir
 from numba import njit
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -21,7 +21,9 @@ Floats32 = NDArray[np.float32]
 Words = NDArray[np.uint32]
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "boundscheck": False}
+# Without numba's run time nothing can be allocated inside, and no array's references are counted, which takes as long
+# as a small picture does.
+OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "boundscheck": False, "_nrt": False}
 
 
 def compiled(function: F) -> F:
@@ -48,21 +50,6 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, *offsets: 
     for offset in offsets:
         pointer = builder.gep(pointer, [offset])
     return pointer
-
-
-@_instruction
-def borrowed(typing: Any, array: Any) -> Any:
-    """The same array without its owner: counting references, which costs more than a small picture, becomes nothing.
-
-    The caller must hold the array itself meanwhile.
-    """
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        view = context.make_array(signature.args[0])(context, builder, args[0])
-        view.meminfo, view.parent = (cgutils.get_null_value(owner.type) for owner in (view.meminfo, view.parent))
-        return view._getvalue()
-
-    return array(array), code
 
 
 @_instruction

@@ -66,10 +66,12 @@ def blur(plane: Floats32, height: int, width: int, weights: Floats32, work: Floa
 
 
 @compiled
-def quantize(plane: Floats32, height: int, width: int, steps: Floats32) -> None:
-    """JPEG on one plane: cosine coefficients of 8 x 8 blocks rounded to multiples of their steps (64,)."""
-    block = np.empty((8, 8), np.float32)
-    half = np.empty((8, 8), np.float32)
+def quantize(plane: Floats32, height: int, width: int, steps: Floats32, blocks: Floats32) -> None:
+    """JPEG on one plane: cosine coefficients of 8 x 8 blocks rounded to multiples of their steps (64,).
+
+    blocks: (2, 8, 8), for the taking.
+    """
+    block, half = blocks[0], blocks[1]
     for top in range(0, height, 8):
         for left in range(0, width, 8):
             for i in range(8):
@@ -111,6 +113,7 @@ def jpeg_colour(
     luma: Floats32,
     chroma: Floats32,
     work: Floats32,
+    blocks: Floats32,
 ) -> None:
     """JPEG with colours at half the resolution. work: half as large as the planes, rounded up, twice."""
     for i in range(height * width):
@@ -118,12 +121,13 @@ def jpeg_colour(
         red[i] = np.rint(_F(0.299) * r + _F(0.587) * g + _F(0.114) * b + _TIE)
         green[i] = np.rint(_F(-0.168735892) * r - _F(0.331264108) * g + _F(0.5) * b + _TIE)
         blue[i] = np.rint(_F(0.5) * r - _F(0.418687589) * g - _F(0.081312411) * b + _TIE)
-    quantize(red, height, width, luma)
+    quantize(red, height, width, luma, blocks)
     rows, columns = (height + 1) // 2, (width + 1) // 2
     small_blue, small_red = work[: rows * columns], work[rows * columns : 2 * rows * columns]
-    for small, plane in ((small_blue, green), (small_red, blue)):
-        _halve(plane, height, width, small, rows, columns)
-        quantize(small, rows, columns, chroma)
+    _halve(green, height, width, small_blue, rows, columns)
+    _halve(blue, height, width, small_red, rows, columns)
+    quantize(small_blue, rows, columns, chroma, blocks)
+    quantize(small_red, rows, columns, chroma, blocks)
     for y in range(height):
         for x in range(width):
             i = y * width + x

@@ -72,3 +72,5 @@ class Scratch(NamedTuple):
     line: NDArray[np.float32]
     means: NDArray[np.float32]
     matrix: NDArray[np.float32]
+    blocks: NDArray[np.float32]
+    counts: NDArray[np.uint32]
