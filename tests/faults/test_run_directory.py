@@ -123,7 +123,7 @@ class Room:
         return self.real(*arguments)
 
 
-@pytest.mark.parametrize("calls", [0, 1, 13, 60])
+@pytest.mark.parametrize("calls", [1, 13, 70])
 def test_a_disk_that_fills_up_and_has_room_again(
     calls: int, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +143,7 @@ def test_a_disk_that_fills_up_and_has_room_again(
     assert figures(folder) == figures(finished.folder)
 
 
-@pytest.mark.parametrize("file", ["recipe.toml", "result.json", "report.html"])
+@pytest.mark.parametrize("file", ["recipe.toml", "report.html"])
 def test_a_disk_that_fills_up_at_the_very_end(
     file: str, finished: Finished, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

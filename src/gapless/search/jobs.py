@@ -87,7 +87,7 @@ def run(job: Job, task: Task, seed: int, plan: Plan, stop: Callable[[], bool]) -
         reason = "out of memory"
     except GaplessError as error:
         reason = str(error)
-    except Exception as error:  # the user's model may raise anything
+    except (Exception, SystemExit) as error:  # the user's model may raise anything, and end the process on a whim
         reason = f"{type(error).__name__}: {error}"
     return Outcome(job.number, "failed", seconds=time.perf_counter() - begun, reason=reason[:500])
 

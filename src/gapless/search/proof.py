@@ -46,7 +46,8 @@ class Proof:
         seen = self._run.confirmation
         if len(seen.seeds(PLAIN) & seen.seeds(BEST)) < budget.SEEDS:
             raise BudgetError(
-                f"the confirmation failed: not every seed of both sides could be trained ({self._failure()})"
+                f"the confirmation failed: {self._failure()}; trainings for the verdict see a quarter more rows than those "
+                "of the search. Begin a new run with another --out and another --seed, or with fewer --epochs"
             )
 
     def _train_all(self, wanted: list[Model]) -> None:
@@ -79,4 +80,4 @@ class Proof:
 
     def _failure(self) -> str:
         failed = self._run.event("failure")
-        return failed["reason"] if failed else "no reason known"
+        return f"{failed['model']} with seed {failed['seed']}: {failed['reason']}" if failed else "no reason known"

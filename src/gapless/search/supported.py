@@ -41,9 +41,10 @@ def check(task: Task) -> int:
     feed = Feed(task.develop.take(index), scale, len(task.classes), torch.device("cpu"))
     inputs = feed.inputs(torch.arange(len(index)))
     try:
-        model = build(task, 0)
-        outputs = model.train()(inputs)
-    except Exception as error:  # the user's model may raise anything
+        with torch.random.fork_rng([]):  # its dropout draws, and the user's generator is none of ours
+            model = build(task, 0)
+            outputs = model.train()(inputs)
+    except (Exception, SystemExit) as error:  # the user's model may raise anything
         raise DataError(
             f"model {task.model_name}: raised {type(error).__name__} on a batch {tuple(inputs.shape)}: {error}"
         ) from error

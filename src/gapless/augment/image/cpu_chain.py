@@ -74,27 +74,66 @@ def _pack(
 
 
 @compiled
-def _move(kind: int, height: int, width: int, finish: Finish, scratch: Scratch, planes: Floats32, channel: int) -> None:
-    """A warp or a move of what is packed into planes of the same size."""
+def _locate(kind: int, matrix: Floats32, height: int, width: int, start: int, finish: Finish, scratch: Scratch) -> int:
+    """Writes where the pixels of some rows from `start` on come from; returns how many pixels these are."""
     wide_vectors()
-    if channel >= 0 and kind != MOVE:
+    pixels, xs, ys = min(gather.strip_rows(width), height - start) * width, scratch.xs, scratch.ys
+    if kind == HOMOGRAPHY or finish.reflect:
+        gather.places_any(height, width, finish.repeat, finish.reflect, matrix, start, pixels, width, xs, ys)
+    else:
+        gather.places(height, width, finish.repeat, matrix, start, pixels, width, xs, ys)
+    return pixels
+
+
+@compiled
+def _move_colour(
+    kind: int,
+    height: int,
+    width: int,
+    steps: Steps,
+    colored: int,
+    finish: Finish,
+    last: bool,
+    scratch: Scratch,
+    planes: Floats32,
+) -> None:
+    """A warp or a move of what is packed into planes of the same size, and a colour row unless it is -1."""
+    wide_vectors()
+    red, green, blue, color, words = planes[0], planes[1], planes[2], scratch.color, scratch.squares
+    toned = colored >= 0 and needs_mean(steps.color[colored])
+    if not toned:
+        set_color(scratch, steps, colored, finish, last)
+    sums = scratch.means
+    sums[0] = sums[1] = sums[2] = 0
+    for start in range(0, height, gather.strip_rows(width)):
+        pixels, out = _locate(kind, scratch.matrix, height, width, start, finish, scratch), start * width
+        if kind == MOVE and not toned:
+            gather.nearest_colour(scratch.packed, width, scratch.xs, scratch.ys, pixels, color, out, red, green, blue)
+            continue
+        r, g, b = gather.between_colour(scratch.packed, height, width, scratch.xs, scratch.ys, pixels, words, out)
+        sums[0], sums[1], sums[2] = sums[0] + r, sums[1] + g, sums[2] + b
+        if not toned:
+            gather.spread(words, out, pixels, color, red, green, blue)
+    if toned:
+        for c in range(3):
+            sums[c] /= height * width
+        set_color(scratch, steps, colored, finish, last)
+        gather.spread(words, 0, height * width, color, red, green, blue)
+
+
+@compiled
+def _move_channel(kind: int, height: int, width: int, finish: Finish, scratch: Scratch, plane: Floats32) -> None:
+    """The same for one channel, with `scratch.line`."""
+    wide_vectors()
+    if kind != MOVE:
         gather.pack_squares(height, width, scratch.packed, scratch.squares)
-    rows, matrix = gather.strip_rows(width), scratch.matrix
-    xs, ys, packed, color, line = scratch.xs, scratch.ys, scratch.packed, scratch.color, scratch.line
-    for start in range(0, height, rows):
-        pixels, out = min(rows, height - start) * width, start * width
-        if kind == HOMOGRAPHY or finish.reflect:
-            gather.places_any(height, width, finish.repeat, finish.reflect, matrix, start, pixels, width, xs, ys)
+    xs, ys, line = scratch.xs, scratch.ys, scratch.line
+    for start in range(0, height, gather.strip_rows(width)):
+        pixels, out = _locate(kind, scratch.matrix, height, width, start, finish, scratch), start * width
+        if kind == MOVE:
+            gather.nearest_channel(scratch.packed, width, xs, ys, pixels, line, out, plane)
         else:
-            gather.places(height, width, finish.repeat, matrix, start, pixels, width, xs, ys)
-        if channel < 0 and kind == MOVE:
-            gather.nearest_colour(packed, width, xs, ys, pixels, color, out, planes[0], planes[1], planes[2])
-        elif channel < 0:
-            gather.between_colour(packed, height, width, xs, ys, pixels, color, out, planes[0], planes[1], planes[2])
-        elif kind == MOVE:
-            gather.nearest_channel(packed, width, xs, ys, pixels, line, out, planes[channel])
-        else:
-            gather.between_channel(scratch.squares, height, width, xs, ys, pixels, line, out, planes[channel])
+            gather.between_channel(scratch.squares, height, width, xs, ys, pixels, line, out, plane)
 
 
 @compiled
@@ -232,24 +271,26 @@ def _place(
             kind = set_matrix(scratch.matrix, steps.warp[row], height, width)
     else:
         set_matrix(scratch.matrix, _HERE, height, width)
+    colour = channels in (3, 4)
     if code != RESAMPLE and steps.code[b, following] == COLOR:
         candidate = steps.row[b, following]
-        if not needs_mean(steps.color[candidate]):
+        if colour or not needs_mean(steps.color[candidate]):
             colored = candidate
             following += 1
     last = steps.code[b, following] == 0 and code != RESAMPLE
-    set_color(scratch, steps, colored, finish, last)
-    for channel in range(-1 if channels in (3, 4) else 0, channels):
-        if channels in (3, 4) and 0 <= channel < 3:
+    for channel in range(-1 if colour else 0, channels):
+        if colour and 0 <= channel < 3:
             continue
         _pack(pictures, b, channels, channel, height, width, planes, loaded, finish, scratch.packed)
         alpha = channels == 4 and channel == 3
         if code == RESAMPLE:
             entries = steps.warp[row]
             _resize(entries, height, width, out_height, out_width, finish, scratch, result, channel, alpha)
+        elif channel < 0:
+            _move_colour(kind, height, width, steps, colored, finish, last, scratch, result)
         else:
-            set_line(scratch, steps, -1 if alpha else colored, 0.0, finish, last, max(channel, 0))
-            _move(kind, height, width, finish, scratch, result, channel)
+            set_line(scratch, steps, -1 if alpha else colored, 0.0, finish, last, channel)
+            _move_channel(kind, height, width, finish, scratch, result[channel])
     return following, last
 
 

@@ -16,10 +16,13 @@ from gapless.augment.image.cpu_memory import (
     byte,
     compiled,
     entry,
+    fine,
     join,
+    join_fine,
     level,
     pixel,
     put_entry,
+    put_fine,
     put_level,
     put_word,
     whole,
@@ -178,28 +181,13 @@ def places_any(
 
 @compiled
 def between_colour(
-    packed: Words,
-    height: int,
-    width: int,
-    xs: Floats32,
-    ys: Floats32,
-    pixels: int,
-    color: Floats32,
-    out: int,
-    red: Floats32,
-    green: Floats32,
-    blue: Floats32,
-) -> None:
-    """Interpolates, applies a colour matrix, cuts to the levels and scales, in one pass.
-
-    color: (3, 6) rows [matrix | shift | scale | offset]. out: the first pixel's number in the planes.
-    """
+    packed: Words, height: int, width: int, xs: Floats32, ys: Floats32, pixels: int, words: Words, out: int
+) -> tuple[np.float32, np.float32, np.float32]:
+    """Interpolates, into fine words from number `out` on; returns the sums of red, green and blue."""
     wide_vectors()
     stride = width + 2
-    last_x, last_y, row, top, one, zero = _F(width), _F(height), _F(stride), _F(255), _F(1), _F(0)
-    rr, rg, rb, rt, rs, ro = color[0, 0], color[0, 1], color[0, 2], color[0, 3], color[0, 4], color[0, 5]
-    gr, gg, gb, gt, gs, go = color[1, 0], color[1, 1], color[1, 2], color[1, 3], color[1, 4], color[1, 5]
-    br, bg, bb, bt, bs, bo = color[2, 0], color[2, 1], color[2, 2], color[2, 3], color[2, 4], color[2, 5]
+    last_x, last_y, row, one = _F(width), _F(height), _F(stride), _F(1)
+    sum_r, sum_g, sum_b = _F(0), _F(0), _F(0)
     for i in range(pixels):
         x, y = entry(xs, i), entry(ys, i)
         x0, y0 = min(np.floor(x), last_x), min(np.floor(y), last_y)
@@ -210,12 +198,33 @@ def between_colour(
         wd = wx * wy
         wb, wc = wx - wd, wy - wd
         wa = one - wx - wc
-        r = bits(a, 0, 255) * wa + bits(b, 0, 255) * wb + bits(c, 0, 255) * wc + bits(d, 0, 255) * wd
-        g = bits(a, 8, 255) * wa + bits(b, 8, 255) * wb + bits(c, 8, 255) * wc + bits(d, 8, 255) * wd
-        h = bits(a, 16, 255) * wa + bits(b, 16, 255) * wb + bits(c, 16, 255) * wc + bits(d, 16, 255) * wd
-        put_level(red, out + i, min(max(rr * r + rg * g + rb * h + rt, zero), top) * rs + ro)
-        put_level(green, out + i, min(max(gr * r + gg * g + gb * h + gt, zero), top) * gs + go)
-        put_level(blue, out + i, min(max(br * r + bg * g + bb * h + bt, zero), top) * bs + bo)
+        red = bits(a, 0, 255) * wa + bits(b, 0, 255) * wb + bits(c, 0, 255) * wc + bits(d, 0, 255) * wd
+        green = bits(a, 8, 255) * wa + bits(b, 8, 255) * wb + bits(c, 8, 255) * wc + bits(d, 8, 255) * wd
+        blue = bits(a, 16, 255) * wa + bits(b, 16, 255) * wb + bits(c, 16, 255) * wc + bits(d, 16, 255) * wd
+        sum_r, sum_g, sum_b = sum_r + red, sum_g + green, sum_b + blue
+        put_fine(words, out + i, join_fine(red, green, blue))
+    return sum_r, sum_g, sum_b
+
+
+@compiled
+def spread(
+    words: Words, start: int, pixels: int, color: Floats32, red: Floats32, green: Floats32, blue: Floats32
+) -> None:
+    """Fine words into planes by a colour matrix, cut to the levels and scaled.
+
+    color: (3, 6) rows [matrix | shift | scale | offset], for levels from 0 to 255.
+    """
+    wide_vectors()
+    top, zero, quarter = _F(255), _F(0), _F(0.25)
+    rr, rg, rb, rt, rs, ro = color[0, 0], color[0, 1], color[0, 2], color[0, 3], color[0, 4], color[0, 5]
+    gr, gg, gb, gt, gs, go = color[1, 0], color[1, 1], color[1, 2], color[1, 3], color[1, 4], color[1, 5]
+    br, bg, bb, bt, bs, bo = color[2, 0], color[2, 1], color[2, 2], color[2, 3], color[2, 4], color[2, 5]
+    for i in range(start, start + pixels):
+        value = fine(words, i)
+        r, g, b = bits(value, 0, 1023) * quarter, bits(value, 10, 1023) * quarter, bits(value, 20, 1023) * quarter
+        put_level(red, i, min(max(rr * r + rg * g + rb * b + rt, zero), top) * rs + ro)
+        put_level(green, i, min(max(gr * r + gg * g + gb * b + gt, zero), top) * gs + go)
+        put_level(blue, i, min(max(br * r + bg * g + bb * b + bt, zero), top) * bs + bo)
 
 
 @compiled
@@ -230,7 +239,7 @@ def between_channel(
     out: int,
     plane: Floats32,
 ) -> None:
-    """The same for one channel; color: (4,) factor, shift, scale, offset."""
+    """Interpolates one channel, cuts to the levels and scales; color: (4,) factor, shift, scale, offset."""
     wide_vectors()
     last_x, last_y, row, top, one, zero = _F(width), _F(height), _F(width + 2), _F(255), _F(1), _F(0)
     factor, shift, scale, offset = color[0], color[1], color[2], color[3]
@@ -259,7 +268,7 @@ def nearest_colour(
     green: Floats32,
     blue: Floats32,
 ) -> None:
-    """Takes the nearest pixel, for moves by whole pixels; color as for `between_colour`."""
+    """Takes the nearest pixel, for moves by whole pixels; color as for `spread`."""
     wide_vectors()
     row, half, top, zero = _F(width + 2), _F(0.5), _F(255), _F(0)
     rr, rg, rb, rt, rs, ro = color[0, 0], color[0, 1], color[0, 2], color[0, 3], color[0, 4], color[0, 5]

@@ -2,7 +2,8 @@
 
 numba compiles array access so that any store may change any load; a loop that gathers from one array and stores to
 another then stays scalar, about eight times slower. Loads and stores that carry different type tags (LLVM's TBAA) are
-known not to overlap. The tags here: bytes of the source picture, packed words, planes of levels, small tables.
+known not to overlap. The tags here: bytes of the source picture, packed words, fine
+words, planes of levels, small tables.
 """
 
 from __future__ import annotations
@@ -78,18 +79,6 @@ def pixel(typing: Any, address: Any, index: Any) -> Any:
 
 
 @_instruction
-def word(typing: Any, packed: Any, index: Any) -> Any:
-    """packed[index], one 32-bit word."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        load = builder.load(_pointer(context, builder, signature.args[0], args[0], args[1]))
-        load.set_metadata("tbaa", _tag(builder.module, "packed"))
-        return load
-
-    return types.uint32(packed, types.int64), code
-
-
-@_instruction
 def word_at(typing: Any, packed: Any, place: Any, offset: Any) -> Any:
     """packed[place + offset], the place being a whole number in float32, as a gather."""
 
@@ -102,19 +91,9 @@ def word_at(typing: Any, packed: Any, place: Any, offset: Any) -> Any:
     return types.uint32(packed, types.float32, types.int64), code
 
 
-@_instruction
-def put_word(typing: Any, packed: Any, index: Any, value: Any) -> Any:
-    """packed[index] = value."""
+def _access(kind: Any, tag: str) -> tuple[Any, Any]:
+    """array[index] and array[index] = value, under a tag."""
 
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        store = builder.store(args[2], _pointer(context, builder, signature.args[0], args[0], args[1]))
-        store.set_metadata("tbaa", _tag(builder.module, "packed"))
-        return context.get_dummy_value()
-
-    return types.void(packed, types.int64, types.uint32), code
-
-
-def _float_access(tag: str) -> tuple[Any, Any]:
     @_instruction
     def get(typing: Any, array: Any, index: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -122,7 +101,7 @@ def _float_access(tag: str) -> tuple[Any, Any]:
             load.set_metadata("tbaa", _tag(builder.module, tag))
             return load
 
-        return types.float32(array, types.int64), code
+        return kind(array, types.int64), code
 
     @_instruction
     def put(typing: Any, array: Any, index: Any, value: Any) -> Any:
@@ -131,13 +110,15 @@ def _float_access(tag: str) -> tuple[Any, Any]:
             store.set_metadata("tbaa", _tag(builder.module, tag))
             return context.get_dummy_value()
 
-        return types.void(array, types.int64, types.float32), code
+        return types.void(array, types.int64, kind), code
 
     return get, put
 
 
-level, put_level = _float_access("plane")
-entry, put_entry = _float_access("table")
+word, put_word = _access(types.uint32, "packed")
+fine, put_fine = _access(types.uint32, "fine")
+level, put_level = _access(types.float32, "plane")
+entry, put_entry = _access(types.float32, "table")
 
 
 @_instruction
@@ -173,6 +154,13 @@ def bits(typing: Any, packed: Any, shift: Any, mask: Any) -> Any:
         return builder.sitofp(builder.and_(value, builder.trunc(args[2], _I32)), _F32)
 
     return types.float32(types.uint32, types.int64, types.int64), code
+
+
+@compiled
+def join_fine(red: np.float32, green: np.float32, blue: np.float32) -> np.uint32:
+    """Three levels as one fine word: ten bits each, two of them below the whole level."""
+    four = np.float32(4)
+    return join(join(whole(red * four), whole(green * four), 10), whole(blue * four), 20)
 
 
 @_instruction

@@ -1,7 +1,7 @@
 """Compiled code for smooth warps: a triangle filter along y, then along x, on a packed picture.
 
-Between the two passes the three channels of a pixel are kept in one word, ten bits each, two of them below the whole
-level, so that the second pass reads each pixel once.
+Between the two passes the three channels of a pixel are kept in one fine word, so that the second pass reads each pixel
+once.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from gapless.augment.image.cpu_memory import (
     bits,
     compiled,
     entry,
-    join,
+    join_fine,
     level,
     put_entry,
     put_level,
     put_word,
-    whole,
     wide_vectors,
     word,
     word_at,
@@ -82,13 +81,6 @@ def _four(
 
 
 @compiled
-def _fine(red: np.float32, green: np.float32, blue: np.float32) -> np.uint32:
-    """Three levels as one word of ten bits each."""
-    four = _F(4)
-    return join(join(whole(red * four), whole(green * four), 10), whole(blue * four), 20)
-
-
-@compiled
 def _down(
     packed: Words,
     stride: int,
@@ -118,7 +110,7 @@ def _down(
                 red = _four(pa, pb, pc, pd, wa, wb, wc, wd, 0, 255)
                 green = _four(pa, pb, pc, pd, wa, wb, wc, wd, 8, 255)
                 blue = _four(pa, pb, pc, pd, wa, wb, wc, wd, 16, 255)
-                put_word(row, x, _fine(red, green, blue))
+                put_word(row, x, join_fine(red, green, blue))
             return
         if sweep == 0:
             for x in range(3 * columns):
@@ -132,7 +124,7 @@ def _down(
             put_entry(acc, columns + x, entry(acc, columns + x) + green)
             put_entry(acc, 2 * columns + x, entry(acc, 2 * columns + x) + blue)
     for x in range(columns):
-        put_word(row, x, _fine(entry(acc, x), entry(acc, columns + x), entry(acc, 2 * columns + x)))
+        put_word(row, x, join_fine(entry(acc, x), entry(acc, columns + x), entry(acc, 2 * columns + x)))
 
 
 @compiled
