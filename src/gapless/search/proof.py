@@ -46,8 +46,8 @@ class Proof:
         seen = self._run.confirmation
         if len(seen.seeds(PLAIN) & seen.seeds(BEST)) < budget.SEEDS:
             raise BudgetError(
-                f"the confirmation failed: {self._failure()}; trainings for the verdict see a quarter more rows than those "
-                "of the search. Begin a new run with another --out and another --seed, or with fewer --epochs"
+                f"the confirmation failed: {self._failure()}; its trainings see a quarter more rows than those of the "
+                "search. Begin a new run with another --out and another --seed, or with fewer --epochs"
             )
 
     def _train_all(self, wanted: list[Model]) -> None:
