@@ -167,7 +167,7 @@ def _scratch(program: Program, pictures: tables.Pictures, steps: tables.Steps, c
         xs=np.empty(max(STRIP, largest[1]), np.float32),
         ys=np.empty(max(STRIP, largest[1]), np.float32),
         planes=np.empty((channels, height * width if program.resizes else 0), np.float32),
-        work=np.empty(2 * pixels + 3 * largest[1] + 2 * BLUR_RADIUS, np.float32),
+        work=np.empty(pixels + 3 * largest[1] + 2 * BLUR_RADIUS + 8, np.float32),
         table=np.empty(256, np.float32),
         starts=np.empty(out_height + out_width, np.float32),
         weights_x=np.empty(out_width * _taps(shrink_x), np.float32),
@@ -178,6 +178,7 @@ def _scratch(program: Program, pictures: tables.Pictures, steps: tables.Steps, c
         matrix=np.empty(9, np.float32),
         blocks=np.empty((2, 8, 8), np.float32),
         counts=np.empty(256, np.uint32),
+        row=np.empty(width + _taps(shrink_x), np.uint32),
     )
 
 

@@ -15,7 +15,7 @@ from gapless.augment.image import cpu_neighbours as neighbours
 from gapless.augment.image.algebra import Floats
 from gapless.augment.image.cpu_matrices import needs_mean, set_color, set_line, set_matrix
 from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, compiled, wide_vectors
-from gapless.augment.image.cpu_resample import resample, taps
+from gapless.augment.image.cpu_resample import resample, span, taps
 from gapless.augment.image.cpu_tables import (
     BLUR,
     BOX,
@@ -103,22 +103,30 @@ def _move_colour(
     toned = colored >= 0 and needs_mean(steps.color[colored])
     if not toned:
         set_color(scratch, steps, colored, finish, last)
-    sums = scratch.means
-    sums[0] = sums[1] = sums[2] = 0
     for start in range(0, height, gather.strip_rows(width)):
         pixels, out = _locate(kind, scratch.matrix, height, width, start, finish, scratch), start * width
         if kind == MOVE and not toned:
             gather.nearest_colour(scratch.packed, width, scratch.xs, scratch.ys, pixels, color, out, red, green, blue)
             continue
-        r, g, b = gather.between_colour(scratch.packed, height, width, scratch.xs, scratch.ys, pixels, words, out)
-        sums[0], sums[1], sums[2] = sums[0] + r, sums[1] + g, sums[2] + b
+        gather.between_colour(scratch.packed, height, width, scratch.xs, scratch.ys, pixels, words, out)
         if not toned:
             gather.spread(words, out, pixels, color, red, green, blue)
     if toned:
+        _spread(height * width, steps, colored, finish, last, scratch, planes)
+
+
+@compiled
+def _spread(
+    pixels: int, steps: Steps, colored: int, finish: Finish, last: bool, scratch: Scratch, planes: Floats32
+) -> None:
+    """The fine words of a whole picture into planes, with a colour row unless it is -1."""
+    wide_vectors()
+    if colored >= 0 and needs_mean(steps.color[colored]):
+        totals = gather.sums(scratch.squares, pixels)
         for c in range(3):
-            sums[c] /= height * width
-        set_color(scratch, steps, colored, finish, last)
-        gather.spread(words, 0, height * width, color, red, green, blue)
+            scratch.means[c] = totals[c] / pixels
+    set_color(scratch, steps, colored, finish, last)
+    gather.spread(scratch.squares, 0, pixels, scratch.color, planes[0], planes[1], planes[2])
 
 
 @compiled
@@ -138,33 +146,45 @@ def _move_channel(kind: int, height: int, width: int, finish: Finish, scratch: S
 
 @compiled
 def _resize(
+    pictures: Pictures,
+    b: int,
     entries: Floats,
+    channels: int,
+    channel: int,
     height: int,
     width: int,
+    planes: Floats32,
+    loaded: bool,
     out_height: int,
     out_width: int,
     finish: Finish,
     scratch: Scratch,
-    planes: Floats32,
-    channel: int,
-    alpha: bool,
 ) -> None:
-    """A smooth warp of what is packed into planes of the output's size."""
+    """A smooth warp of the picture as it is now into fine words, the channel being -1 for all colours."""
     wide_vectors()
     starts_x, starts_y = scratch.starts[:out_width], scratch.starts[out_width:]
     x, y = scratch.weights_x, scratch.weights_y
     repeat, reflect = finish.repeat, finish.reflect
     across = starts_x, x, taps(entries[0], entries[2], width, out_width, repeat, reflect, starts_x, x)
     down = starts_y, y, taps(entries[4], entries[5], height, out_height, repeat, reflect, starts_y, y)
-    fill = _F(0) if alpha else _F(finish.fill)
-    work = scratch.work
-    if channel < 0:
-        red, green, blue = planes[0], planes[1], planes[2]
+    left, right, top, bottom = 0, width, 0, height
+    if loaded:
+        _pack(pictures, b, channels, channel, height, width, planes, loaded, finish, scratch.packed)
     else:
-        pixels = out_height * out_width
-        red, green, blue = planes[channel], work[3 * width : 3 * width + pixels], work[3 * width + pixels :]
-    packed, row = scratch.packed, scratch.squares
-    resample(packed, height, width, across, down, out_height, out_width, fill, work, row, red, green, blue)
+        left, right = span(starts_x, across[2], out_width, width)
+        top, bottom = span(starts_y, down[2], out_height, height)
+        address = pictures.address[b] + top * pictures.pitch[b] + left * channels
+        if channel < 0:
+            gather.pack_colour(address, pictures.pitch[b], channels, bottom - top, right - left, scratch.packed)
+        else:
+            gather.pack_channel(
+                address + channel, pictures.pitch[b], channels, bottom - top, right - left, scratch.packed
+            )
+    level = np.uint32(0) if channels == 4 and channel == 3 else np.uint32(4 * finish.fill)
+    fill = level | level << np.uint32(10) | level << np.uint32(20)
+    packed, work, row, words = scratch.packed, scratch.work, scratch.row, scratch.squares
+    lines, columns = bottom - top, right - left
+    resample(packed, left, top, columns, lines, across, down, out_height, out_width, fill, work, row, words)
 
 
 @compiled
@@ -272,24 +292,44 @@ def _place(
     else:
         set_matrix(scratch.matrix, _HERE, height, width)
     colour = channels in (3, 4)
-    if code != RESAMPLE and steps.code[b, following] == COLOR:
+    if steps.code[b, following] == COLOR:
         candidate = steps.row[b, following]
         if colour or not needs_mean(steps.color[candidate]):
             colored = candidate
             following += 1
-    last = steps.code[b, following] == 0 and code != RESAMPLE
+    last = steps.code[b, following] == 0
     for channel in range(-1 if colour else 0, channels):
         if colour and 0 <= channel < 3:
             continue
-        _pack(pictures, b, channels, channel, height, width, planes, loaded, finish, scratch.packed)
-        alpha = channels == 4 and channel == 3
+        if channel >= 0:
+            alpha = channels == 4
+            set_line(scratch, steps, -1 if alpha else colored, 0.0, finish, last, channel)
         if code == RESAMPLE:
-            entries = steps.warp[row]
-            _resize(entries, height, width, out_height, out_width, finish, scratch, result, channel, alpha)
-        elif channel < 0:
+            entries, pixels = steps.warp[row], out_height * out_width
+            _resize(
+                pictures,
+                b,
+                entries,
+                channels,
+                channel,
+                height,
+                width,
+                planes,
+                loaded,
+                out_height,
+                out_width,
+                finish,
+                scratch,
+            )
+            if channel < 0:
+                _spread(pixels, steps, colored, finish, last, scratch, result)
+            else:
+                gather.spread_channel(scratch.squares, pixels, scratch.line, result[channel])
+            continue
+        _pack(pictures, b, channels, channel, height, width, planes, loaded, finish, scratch.packed)
+        if channel < 0:
             _move_colour(kind, height, width, steps, colored, finish, last, scratch, result)
         else:
-            set_line(scratch, steps, -1 if alpha else colored, 0.0, finish, last, channel)
             _move_channel(kind, height, width, finish, scratch, result[channel])
     return following, last
 

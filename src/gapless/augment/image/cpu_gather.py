@@ -182,12 +182,11 @@ def places_any(
 @compiled
 def between_colour(
     packed: Words, height: int, width: int, xs: Floats32, ys: Floats32, pixels: int, words: Words, out: int
-) -> tuple[np.float32, np.float32, np.float32]:
-    """Interpolates, into fine words from number `out` on; returns the sums of red, green and blue."""
+) -> None:
+    """Interpolates, into fine words from number `out` on."""
     wide_vectors()
     stride = width + 2
     last_x, last_y, row, one = _F(width), _F(height), _F(stride), _F(1)
-    sum_r, sum_g, sum_b = _F(0), _F(0), _F(0)
     for i in range(pixels):
         x, y = entry(xs, i), entry(ys, i)
         x0, y0 = min(np.floor(x), last_x), min(np.floor(y), last_y)
@@ -201,9 +200,7 @@ def between_colour(
         red = bits(a, 0, 255) * wa + bits(b, 0, 255) * wb + bits(c, 0, 255) * wc + bits(d, 0, 255) * wd
         green = bits(a, 8, 255) * wa + bits(b, 8, 255) * wb + bits(c, 8, 255) * wc + bits(d, 8, 255) * wd
         blue = bits(a, 16, 255) * wa + bits(b, 16, 255) * wb + bits(c, 16, 255) * wc + bits(d, 16, 255) * wd
-        sum_r, sum_g, sum_b = sum_r + red, sum_g + green, sum_b + blue
         put_fine(words, out + i, join_fine(red, green, blue))
-    return sum_r, sum_g, sum_b
 
 
 @compiled
@@ -225,6 +222,30 @@ def spread(
         put_level(red, i, min(max(rr * r + rg * g + rb * b + rt, zero), top) * rs + ro)
         put_level(green, i, min(max(gr * r + gg * g + gb * b + gt, zero), top) * gs + go)
         put_level(blue, i, min(max(br * r + bg * g + bb * b + bt, zero), top) * bs + bo)
+
+
+@compiled
+def spread_channel(words: Words, pixels: int, color: Floats32, plane: Floats32) -> None:
+    """The lowest channel of fine words into a plane; color: (4,) factor, shift, scale, offset."""
+    wide_vectors()
+    top, zero, quarter = _F(255), _F(0), _F(0.25)
+    factor, shift, scale, offset = color[0], color[1], color[2], color[3]
+    for i in range(pixels):
+        value = bits(fine(words, i), 0, 1023) * quarter
+        put_level(plane, i, min(max(factor * value + shift, zero), top) * scale + offset)
+
+
+@compiled
+def sums(words: Words, pixels: int) -> tuple[np.float32, np.float32, np.float32]:
+    """The sums of red, green and blue over fine words."""
+    wide_vectors()
+    red, green, blue, quarter = _F(0), _F(0), _F(0), _F(0.25)
+    for i in range(pixels):
+        value = fine(words, i)
+        red += bits(value, 0, 1023) * quarter
+        green += bits(value, 10, 1023) * quarter
+        blue += bits(value, 20, 1023) * quarter
+    return red, green, blue
 
 
 @compiled

@@ -17,6 +17,7 @@ from gapless.augment.image.cpu_memory import (
     join_fine,
     level,
     put_entry,
+    put_fine,
     put_level,
     put_word,
     wide_vectors,
@@ -129,78 +130,99 @@ def _down(
 
 @compiled
 def _across(
-    row: Words,
-    first: int,
-    starts: Floats32,
-    weights: Floats32,
-    size: int,
-    count: int,
-    out: int,
-    red: Floats32,
-    green: Floats32,
-    blue: Floats32,
+    row: Words, shift: np.float32, starts: Floats32, weights: Floats32, size: int, words: Words, out: int
 ) -> None:
-    """The second pass for one output row: sets the levels with the first four taps, adds those with the others."""
+    """The second pass for one output row with filters of four taps, into fine words from number `out` on."""
     wide_vectors()
-    quarter, shift = _F(0.25), _F(first)
+    quarter = _F(0.25)
     for x in range(size):
         at = entry(starts, x) - shift
         a, b, c, d = word_at(row, at, 0), word_at(row, at, 1), word_at(row, at, 2), word_at(row, at, 3)
         wa, wb = entry(weights, x) * quarter, entry(weights, size + x) * quarter
         wc, wd = entry(weights, 2 * size + x) * quarter, entry(weights, 3 * size + x) * quarter
-        put_level(red, out + x, _four(a, b, c, d, wa, wb, wc, wd, 0, 1023))
-        put_level(green, out + x, _four(a, b, c, d, wa, wb, wc, wd, 10, 1023))
-        put_level(blue, out + x, _four(a, b, c, d, wa, wb, wc, wd, 20, 1023))
-    for tap in range(TAPS, count):
+        red = _four(a, b, c, d, wa, wb, wc, wd, 0, 1023)
+        green = _four(a, b, c, d, wa, wb, wc, wd, 10, 1023)
+        put_fine(words, out + x, join_fine(red, green, _four(a, b, c, d, wa, wb, wc, wd, 20, 1023)))
+
+
+@compiled
+def _across_many(
+    row: Words,
+    shift: np.float32,
+    starts: Floats32,
+    weights: Floats32,
+    size: int,
+    count: int,
+    acc: Floats32,
+    words: Words,
+    out: int,
+) -> None:
+    """The same with filters of any number of taps; acc: 3 size floats."""
+    wide_vectors()
+    quarter = _F(0.25)
+    for x in range(3 * size):
+        put_level(acc, x, _F(0))
+    for tap in range(count):
         base = tap * size
         for x in range(size):
             value = word_at(row, entry(starts, x) - shift, tap)
             weight = entry(weights, base + x) * quarter
-            put_level(red, out + x, level(red, out + x) + weight * bits(value, 0, 1023))
-            put_level(green, out + x, level(green, out + x) + weight * bits(value, 10, 1023))
-            put_level(blue, out + x, level(blue, out + x) + weight * bits(value, 20, 1023))
+            put_level(acc, x, level(acc, x) + weight * bits(value, 0, 1023))
+            put_level(acc, size + x, level(acc, size + x) + weight * bits(value, 10, 1023))
+            put_level(acc, 2 * size + x, level(acc, 2 * size + x) + weight * bits(value, 20, 1023))
+    for x in range(size):
+        put_fine(words, out + x, join_fine(level(acc, x), level(acc, size + x), level(acc, 2 * size + x)))
+
+
+@compiled
+def span(starts: Floats32, count: int, size: int, side: int) -> tuple[int, int]:
+    """The first input pixel that filters read, and the one after the last."""
+    first, last = side, 0
+    for i in range(size):
+        first = min(first, int(starts[i]))
+        last = max(last, min(int(starts[i]) + count, side))
+    return first, last
 
 
 @compiled
 def resample(
     packed: Words,
-    height: int,
-    width: int,
+    left: int,
+    top: int,
+    columns: int,
+    lines: int,
     across: Filters,
     down: Filters,
     out_height: int,
     out_width: int,
-    fill: np.float32,
+    fill: np.uint32,
     acc: Floats32,
     row: Words,
-    red: Floats32,
-    green: Floats32,
-    blue: Floats32,
+    words: Words,
 ) -> None:
-    """across, down: (starts, weights, count) from `taps`. fill: the level where a filter is not inside.
+    """Writes fine words. packed: the part of the picture that the filters read, from (left, top) on, with its border.
 
-    acc: 3 width floats, row: width + count words, for the taking.
+    across, down: (starts, weights, count) from `taps`. fill: the fine word where a filter is not inside. acc: three
+    floats for each column, row: columns + count words, for the taking.
     """
     wide_vectors()
     starts, weights, count = across
     rows, heights, depth = down
-    first, last = width, 0
-    for x in range(out_width):
-        first = min(first, int(starts[x]))
-        last = max(last, min(int(starts[x]) + count, width))
-    for x in range(last - first, last - first + count):
+    for x in range(columns, columns + count):
         row[x] = 0
-    stride = width + 2
-    at = stride + 1 + first
+    stride = columns + 2
     for y in range(out_height):
-        out = y * out_width
-        _down(packed, stride, height, last - first, at, int(rows[y]), heights, y, out_height, depth, acc, row)
-        _across(row, first, starts, weights, out_width, count, out, red, green, blue)
+        out, start = y * out_width, int(rows[y]) - top
+        _down(packed, stride, lines, columns, stride + 1, start, heights, y, out_height, depth, acc, row)
+        if count == TAPS:
+            _across(row, _F(left), starts, weights, out_width, words, out)
+        else:
+            _across_many(row, _F(left), starts, weights, out_width, count, acc, words, out)
         if fill > 0:
             outside = _nothing(heights, y, out_height, depth)
             for x in range(out_width):
                 if outside or _nothing(weights, x, out_width, count):
-                    red[out + x] = green[out + x] = blue[out + x] = fill
+                    words[out + x] = fill
 
 
 @compiled

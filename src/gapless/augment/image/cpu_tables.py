@@ -74,3 +74,4 @@ class Scratch(NamedTuple):
     matrix: NDArray[np.float32]
     blocks: NDArray[np.float32]
     counts: NDArray[np.uint32]
+    row: NDArray[np.uint32]
