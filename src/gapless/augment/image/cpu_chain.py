@@ -103,13 +103,22 @@ def _move_colour(
     toned = colored >= 0 and needs_mean(steps.color[colored])
     if not toned:
         set_color(scratch, steps, colored, finish, last)
+    sums, packed, xs, ys = scratch.means, scratch.packed, scratch.xs, scratch.ys
+    sums[0] = sums[1] = sums[2] = 0
     for start in range(0, height, gather.strip_rows(width)):
-        pixels, out = _locate(kind, scratch.matrix, height, width, start, finish, scratch), start * width
-        if kind == MOVE and not toned:
-            gather.nearest_colour(scratch.packed, width, scratch.xs, scratch.ys, pixels, color, out, red, green, blue)
-            continue
-        gather.between_colour(scratch.packed, height, width, scratch.xs, scratch.ys, pixels, words, out)
-        if not toned:
+        out = start * width
+        if kind == AFFINE and not finish.reflect:
+            pixels = min(gather.strip_rows(width), height - start) * width
+            part = gather.warp_colour(packed, height, width, finish.repeat, scratch.matrix, start, pixels, words)
+        else:
+            pixels = _locate(kind, scratch.matrix, height, width, start, finish, scratch)
+            if kind == MOVE and not toned:
+                gather.nearest_colour(packed, width, xs, ys, pixels, color, out, red, green, blue)
+                continue
+            part = gather.between_colour(packed, height, width, xs, ys, pixels, words, out)
+        if toned:
+            sums[0], sums[1], sums[2] = sums[0] + part[0], sums[1] + part[1], sums[2] + part[2]
+        else:
             gather.spread(words, out, pixels, color, red, green, blue)
     if toned:
         _spread(height * width, steps, colored, finish, last, scratch, planes)
@@ -119,12 +128,10 @@ def _move_colour(
 def _spread(
     pixels: int, steps: Steps, colored: int, finish: Finish, last: bool, scratch: Scratch, planes: Floats32
 ) -> None:
-    """The fine words of a whole picture into planes, with a colour row unless it is -1."""
+    """The fine words of a whole picture, whose sums are in `means`, into planes, with a colour row unless it is -1."""
     wide_vectors()
-    if colored >= 0 and needs_mean(steps.color[colored]):
-        totals = gather.sums(scratch.squares, pixels)
-        for c in range(3):
-            scratch.means[c] = totals[c] / pixels
+    for c in range(3):
+        scratch.means[c] /= pixels
     set_color(scratch, steps, colored, finish, last)
     gather.spread(scratch.squares, 0, pixels, scratch.color, planes[0], planes[1], planes[2])
 
@@ -155,13 +162,13 @@ def _resize(
     width: int,
     planes: Floats32,
     loaded: bool,
-    out_height: int,
-    out_width: int,
+    size: tuple[int, int],
     finish: Finish,
     scratch: Scratch,
 ) -> None:
     """A smooth warp of the picture as it is now into fine words, the channel being -1 for all colours."""
     wide_vectors()
+    out_height, out_width = size
     starts_x, starts_y = scratch.starts[:out_width], scratch.starts[out_width:]
     x, y = scratch.weights_x, scratch.weights_y
     repeat, reflect = finish.repeat, finish.reflect
@@ -305,23 +312,10 @@ def _place(
             alpha = channels == 4
             set_line(scratch, steps, -1 if alpha else colored, 0.0, finish, last, channel)
         if code == RESAMPLE:
-            entries, pixels = steps.warp[row], out_height * out_width
-            _resize(
-                pictures,
-                b,
-                entries,
-                channels,
-                channel,
-                height,
-                width,
-                planes,
-                loaded,
-                out_height,
-                out_width,
-                finish,
-                scratch,
-            )
+            size, entries, pixels = (out_height, out_width), steps.warp[row], out_height * out_width
+            _resize(pictures, b, entries, channels, channel, height, width, planes, loaded, size, finish, scratch)
             if channel < 0:
+                scratch.means[0], scratch.means[1], scratch.means[2] = gather.sums(scratch.squares, pixels)
                 _spread(pixels, steps, colored, finish, last, scratch, result)
             else:
                 gather.spread_channel(scratch.squares, pixels, scratch.line, result[channel])

@@ -91,6 +91,21 @@ def word_at(typing: Any, packed: Any, place: Any, offset: Any) -> Any:
     return types.uint32(packed, types.float32, types.int64), code
 
 
+@_instruction
+def prefetch(typing: Any, address: Any) -> Any:
+    """Asks for the memory at an address, which need not exist, before it is read."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _I8.as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        to_read, to_keep, data = (ir.Constant(_I32, number) for number in (0, 3, 1))
+        builder.call(function, [builder.inttoptr(args[0], pointer), to_read, to_keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), code
+
+
 def _access(kind: Any, tag: str) -> tuple[Any, Any]:
     """array[index] and array[index] = value, under a tag."""
 
