@@ -54,7 +54,10 @@ def rand_augment() -> Policy:
     shear, move = np.degrees(np.arctan(0.3 * m)), 150 / 331 * m
     places = (("shear_x", shear), ("shear_y", shear), ("translate_x", move), ("translate_y", move), ("rotate", 30 * m))
     levels = tuple((name, 0.9 * m) for name in ("brightness", "saturation", "contrast", "sharpness"))
-    return Policy(steps(*places, *levels, ("posterize", 1), ("solarize", 256 * m), *SHARED), pick=2, magnitude="full")
+    always = tuple(
+        (*entry, 1.0, "full") for entry in (*places, *levels, ("posterize", 1), ("solarize", 256 * m), *SHARED)
+    )
+    return Policy(steps(*always), pick=2)
 
 
 def trivial_augment() -> Policy:

@@ -41,7 +41,7 @@ def test_outside_the_picture_the_fill_is_seen(fill: Fill, seen: int) -> None:
 
 def test_a_shift_by_whole_pixels_moves_levels_exactly() -> None:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 3, 8, 8), dtype=np.uint8))
-    policy = Policy((Step("translate_x", 0.25),), magnitude="full")
+    policy = Policy((Step("translate_x", 0.25, magnitude="full"),))
     out = run(policy.program(np.array([[0.0, 0.9]]), 8, 8), images)
     assert (out[..., 2:] == images[..., :-2]).all()
     assert (out[..., :2] == 0).all()
@@ -49,7 +49,7 @@ def test_a_shift_by_whole_pixels_moves_levels_exactly() -> None:
 
 def test_an_erased_box_covers_the_pixels_whose_centres_are_inside() -> None:
     images = torch.zeros(1, 3, 8, 8)
-    policy = Policy((Step("erase", 0.5),), magnitude="full")
+    policy = Policy((Step("erase", 0.5, magnitude="full"),))
     out = run(policy.program(np.array([[0.0, 0.9, 0.5, 0.25]]), 8, 8), images)
     inside = torch.zeros(8, 8)
     inside[0:4, 2:6] = 0.5

@@ -22,7 +22,7 @@ PICTURE = Image.fromarray(PHOTO)
 
 def ours(name: str, magnitude: float, draws: tuple[float, ...] = (), size: tuple[int, int] | None = None, fill="black"):
     """The photo under one operation at exactly this magnitude, (H, W, 3) uint8."""
-    policy = Policy((Step(name, abs(magnitude)),), magnitude="full", size=size, fill=fill)
+    policy = Policy((Step(name, abs(magnitude), magnitude="full"),), size=size, fill=fill)
     u = np.array([[0.0, 0.0 if magnitude < 0 else 0.9, *draws]])
     images = torch.from_numpy(PHOTO).permute(2, 0, 1)[None]
     return run(policy.program(u, HEIGHT, WIDTH), images)[0].permute(1, 2, 0).numpy()
@@ -205,7 +205,7 @@ def test_channel_shuffle_keeps_the_levels() -> None:
 
 def plain(name: str, magnitude: float, draws: tuple[float, ...], side: int = 200) -> np.ndarray:
     """A middle-gray picture under one operation, (side, side, 3) float levels."""
-    policy = Policy((Step(name, magnitude),), magnitude="full")
+    policy = Policy((Step(name, magnitude, magnitude="full"),))
     images = torch.full((1, 3, side, side), 0.5)
     return run(policy.program(np.array([[0.0, 0.9, *draws]]), side, side), images)[0].permute(1, 2, 0).numpy()
 
@@ -251,7 +251,7 @@ def test_the_whole_of_a_classic_policy_against_opencv() -> None:
     cv2 = pytest.importorskip("cv2")
     angle, size, shift = 12.0, 1.15, (0.05 * WIDTH, -0.04 * HEIGHT)
     steps = [("rotate", angle), ("scale", 0.15), ("translate_x", 0.05), ("translate_y", -0.04)]
-    policy = Policy(tuple(Step(n, abs(m)) for n, m in steps), magnitude="full")
+    policy = Policy(tuple(Step(n, abs(m), magnitude="full") for n, m in steps))
     u = np.array([[v for _, m in steps for v in (0.0, 0.0 if m < 0 else 0.9)]])
     got = run(policy.program(u, HEIGHT, WIDTH), torch.from_numpy(PHOTO).permute(2, 0, 1)[None])
     turn = np.vstack([cv2.getRotationMatrix2D(((WIDTH - 1) / 2, (HEIGHT - 1) / 2), angle, size), [0, 0, 1]])

@@ -36,7 +36,7 @@ def augment(policy: Policy, images: torch.Tensor, seed: int = 0) -> torch.Tensor
 class TestEveryOp:
     def test_its_weak_end_is_the_identity(self, name: str) -> None:
         op = OPS[name]
-        u = np.random.default_rng(1).random((9, op.draws))
+        u = np.random.default_rng(1).random((op.draws, 9))
         assert not op.element(np.full(9, op.weak), u, Size(24, 20)).active().any()
 
     def test_it_changes_the_picture_at_its_strong_end(self, name: str) -> None:
@@ -48,8 +48,8 @@ class TestEveryOp:
         op = OPS[name]
         step = Step(name, op.strong)
         u = np.linspace(0, 1, 4001, endpoint=False)
-        drawn = step.magnitudes(u, "uniform")
-        full = step.magnitudes(u, "full")
+        drawn = step.magnitudes(u)
+        full = Step(name, op.strong, magnitude="full").magnitudes(u)
         assert drawn.max() == pytest.approx(op.strong, rel=1e-3)
         if op.signed:
             assert drawn.min() == pytest.approx(-op.strong, rel=1e-3)

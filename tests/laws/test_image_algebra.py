@@ -19,7 +19,7 @@ def draw(name: str, batch: int = 5, share: float = 0.3) -> Element:
     magnitude = generator.uniform(-1 if op.signed else 0, 1, batch) * op.strong * share
     if op.law != "uniform":
         magnitude = np.rint(np.abs(magnitude) / share)
-    return op.element(magnitude, generator.random((batch, op.draws)), SQUARE)
+    return op.element(magnitude, generator.random((op.draws, batch)), SQUARE)
 
 
 def smooth(batch: int = 5, size: int = 64) -> torch.Tensor:

@@ -71,6 +71,14 @@ def test_resized_crops_and_what_comes_before_and_after(size: tuple[int, int], ch
     assert difference(program, images).max() <= 2
 
 
+def test_two_resized_crops_with_a_turn_between_them() -> None:
+    images = pictures()
+    steps = (Step("resized_crop", 0.5), Step("rotate", 20), Step("resized_crop", 0.5))
+    for size in (None, (40, 20)):
+        program = Policy(steps, size=size).program(np.random.default_rng(3).random((4, 12)), 26, 33)
+        assert difference(program, images).max() <= 2
+
+
 def test_chains_of_their_own_differ_at_ties_only() -> None:
     images = pictures(96)
     steps = tuple(step for name in NAMES if name != "resized_crop" for step in full(name).steps)

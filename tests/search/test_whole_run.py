@@ -3,8 +3,10 @@ functions of the user's go the same way."""
 
 import json
 import shutil
+import time
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,15 @@ import pytest
 import torch
 from command import TINY, events, figures, gapless
 from conftest import Finished
+from small_tasks import pictures
 from torch import nn
 
 from gapless.data.builtin import digits
 from gapless.data.splits import complete
 from gapless.recipe import PILLARS, Recipe
 from gapless.report.content import Content
+from gapless.search.run import TuneOptions
+from gapless.search.tune import tune
 
 
 def numbers(value: Any) -> bool:
@@ -336,3 +341,39 @@ def test_other_optimizer_and_averaged_weights(tmp_path: Path, monkeypatch: pytes
     # the lines to paste are for what was tuned: this optimizer, and the learning rate of the recipe that is handed over
     lr = (result.best if result.verdict == "improved" else result.plain).lr
     assert f'recipe.optimizer(model, lr={lr:g}, kind="sgd")' in lines
+
+
+def test_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way by the clock, by one that runs fifteen times as fast: speed, plan, search, verdict, the rest."""
+    fast = SimpleNamespace(
+        monotonic=lambda: 15 * time.monotonic(), perf_counter=lambda: 15 * time.perf_counter(), time=time.time
+    )
+    for module in ("run", "jobs"):
+        monkeypatch.setattr(f"gapless.search.{module}.time", fast)
+    options = TuneOptions(tmp_path / "run", minutes=1.8, epochs=4, batch_size=16, workers=1)
+    done = tune(pictures(60), options, Silent(), lambda: False)
+    told = events(tmp_path / "run")
+    plan = next(e for e in told if e["event"] == "plan")
+    assert plan["epochs"] == 4
+    assert plan["seconds"] > 0
+    assert all(e["epochs"] == plan["epochs"] for e in told if e.get("status") == "finished")
+    seeds = [done.confirmation.seeds(model) for model in ("plain", "best")]
+    assert seeds[0] == seeds[1]
+    assert len(seeds[0]) >= 5
+    searched = [e for e in told if e["event"] == "trial" and e["phase"] != "finals"]
+    assert len(searched) >= 4
+    # started again with the same budget it has nothing left to do
+    before = (tmp_path / "run" / "journal.jsonl").read_bytes()
+    again = tune(pictures(60), options, Silent(), lambda: False)
+    assert (tmp_path / "run" / "journal.jsonl").read_bytes() == before
+    assert again.confirmation.gain() == done.confirmation.gain()
+
+
+class Silent:
+    """Hears how a run goes on and says nothing."""
+
+    def phase(self, name: str) -> None: ...
+
+    def progress(self, share: float, left: float | None, note: str) -> None:
+        assert 0 <= share <= 1
+        assert left is None or left >= 0

@@ -65,15 +65,15 @@ def tune(task: Task, options: TuneOptions, listener: Listener, stop: Callable[[]
 
 def _same_run(journal: Journal, task: Task, options: TuneOptions, parameters: int) -> None:
     """Journals what this run is of, or checks that it is of the same."""
-    facts = {
+    facts = {  # what says most comes first: another seed or model also brings other rows or parameters
         "task": task.name,
-        "data": _fingerprint(task),
+        "seed": options.seed,
         "model": task.model_name,
         "number of parameters": parameters,
-        "seed": options.seed,
         "batch size": options.batch_size,
         "optimizer": options.optimizer,
         "averaging of weights": options.ema,
+        "data": _fingerprint(task),
     }
     if not journal.events:
         event = {"event": "run", "schema": 1, **facts, "at": 0.0}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from gapless.augment.image import cpu_chain as chain
 from gapless.augment.image import cpu_tables as tables
-from gapless.augment.image.algebra import BLUR_RADIUS, Floats, Warp
+from gapless.augment.image.algebra import BLUR_RADIUS, Warp
 from gapless.augment.image.cpu_encode import encode
 from gapless.augment.image.cpu_gather import STRIP
 from gapless.augment.image.cpu_resample import TAPS
@@ -69,16 +70,16 @@ def run(
     steps = encode(program)
     flat = out.view(*shape[:2], -1).numpy()
     finish = _finish(program, normal, channels)
-    parts = np.linspace(0, program.batch, min(threads, program.batch) + 1).astype(int).tolist()
+    room = _room(program, sources.pictures, channels)
 
-    def work(part: int) -> None:
-        scratch = _scratch(program, sources.pictures, steps, channels)
-        chain.run_chains(parts[part], parts[part + 1], sources.pictures, steps, finish, scratch, flat, *program.size)
+    def work(start: int, stop: int) -> None:
+        chain.run_chains(start, stop, sources.pictures, steps, finish, _scratch(room), flat, *program.size)
 
-    if len(parts) == 2:
-        work(0)
+    if threads == 1:
+        work(0, program.batch)
     else:
-        list(_pool(threads).map(work, range(len(parts) - 1)))
+        bounds = [program.batch * part // threads for part in range(threads + 1)]
+        list(_pool(threads).map(work, bounds[:-1], bounds[1:]))
     return out
 
 
@@ -155,38 +156,75 @@ def _finish(program: Program, normal: Normal | None, channels: int) -> tables.Fi
     )
 
 
-def _scratch(program: Program, pictures: tables.Pictures, steps: tables.Steps, channels: int) -> tables.Scratch:
-    height, width = (max(int(sides.max()), 1) for sides in (pictures.height, pictures.width))
+@dataclass(frozen=True)
+class _Room:
+    """How much memory a thread needs; largest: height and width of the largest picture, before or after."""
+
+    largest: tuple[int, int]
+    out: tuple[int, int]
+    channels: int
+    apart: int
+    """Pixels of a picture that is worked on before it has the size of the result."""
+    taps: tuple[int, int]
+
+
+def _room(program: Program, pictures: tables.Pictures, channels: int) -> _Room:
+    height, width = int(pictures.height.max()), int(pictures.width.max())
     out_height, out_width = program.size
+    shrink_x, shrink_y = _shrinking(program)
+    taps = _taps(shrink_x * width / out_width), _taps(shrink_y * height / out_height)
     largest = max(height, out_height), max(width, out_width)
-    words, pixels = (largest[0] + 2) * (largest[1] + 2), largest[0] * largest[1]
-    shrink_x, shrink_y = _shrinking(program) * (width / out_width, height / out_height)
+    return _Room(largest, program.size, channels, height * width if program.resizes else 0, taps)
+
+
+class _Kept(local):
+    """The memory that a thread used last: pictures mostly come in the same sizes."""
+
+    room: _Room | None = None
+    scratch: tables.Scratch | None = None
+
+
+_KEPT = _Kept()
+
+
+def _scratch(room: _Room) -> tables.Scratch:
+    if _KEPT.scratch is None or _KEPT.room != room:
+        _KEPT.room, _KEPT.scratch = room, _new_scratch(room)
+    return _KEPT.scratch
+
+
+def _new_scratch(room: _Room) -> tables.Scratch:
+    height, width = room.largest
+    words, places = (height + 2) * (width + 2), max(STRIP, width)
     return tables.Scratch(
         packed=np.empty(words, np.uint32),
         squares=np.empty(words, np.uint32),
-        xs=np.empty(max(STRIP, largest[1]), np.float32),
-        ys=np.empty(max(STRIP, largest[1]), np.float32),
-        planes=np.empty((channels, height * width if program.resizes else 0), np.float32),
-        work=np.empty(pixels + 3 * largest[1] + 2 * BLUR_RADIUS + 8, np.float32),
+        xs=np.empty(places, np.float32),
+        ys=np.empty(places, np.float32),
+        planes=np.empty((room.channels, room.apart), np.float32),
+        work=np.empty(height * width + 3 * width + 2 * BLUR_RADIUS + 8, np.float32),
         table=np.empty(256, np.float32),
-        starts=np.empty(out_height + out_width, np.float32),
-        weights_x=np.empty(out_width * _taps(shrink_x), np.float32),
-        weights_y=np.empty(out_height * _taps(shrink_y), np.float32),
+        starts=np.empty(sum(room.out), np.float32),
+        weights_x=np.empty(room.out[1] * room.taps[0], np.float32),
+        weights_y=np.empty(room.out[0] * room.taps[1], np.float32),
         color=np.empty((3, 6), np.float32),
         line=np.empty(4, np.float32),
-        means=np.empty(max(channels, 3), np.float32),
+        means=np.empty(max(room.channels, 3), np.float32),
         matrix=np.empty(9, np.float32),
         blocks=np.empty((2, 8, 8), np.float32),
         counts=np.empty(256, np.uint32),
-        row=np.empty(width + _taps(shrink_x), np.uint32),
+        row=np.empty(width + room.taps[0], np.uint32),
     )
 
 
-def _shrinking(program: Program) -> Floats:
-    """(2,) the largest shares of width and height that smooth warps bring to the whole."""
-    warps = [group.element.data for group in program.groups if isinstance(group.element, Warp) and group.element.smooth]
-    shares = [np.abs(data[:, [0, 1], [0, 1]]).max(axis=0) for data in warps]
-    return np.max([np.zeros(2), *shares], axis=0)
+def _shrinking(program: Program) -> tuple[float, float]:
+    """The largest shares of width and height that smooth warps bring to the whole."""
+    x, y = 0.0, 0.0
+    for group in program.groups:
+        if isinstance(group.element, Warp) and group.element.smooth:
+            data = np.abs(group.element.data)
+            x, y = max(x, float(data[:, 0, 0].max())), max(y, float(data[:, 1, 1].max()))
+    return x, y
 
 
 def _taps(shrink: float) -> int:

@@ -106,16 +106,11 @@ def _move_colour(
     sums, packed, xs, ys = scratch.means, scratch.packed, scratch.xs, scratch.ys
     sums[0] = sums[1] = sums[2] = 0
     for start in range(0, height, gather.strip_rows(width)):
-        out = start * width
-        if kind == AFFINE and not finish.reflect:
-            pixels = min(gather.strip_rows(width), height - start) * width
-            part = gather.warp_colour(packed, height, width, finish.repeat, scratch.matrix, start, pixels, words)
-        else:
-            pixels = _locate(kind, scratch.matrix, height, width, start, finish, scratch)
-            if kind == MOVE and not toned:
-                gather.nearest_colour(packed, width, xs, ys, pixels, color, out, red, green, blue)
-                continue
-            part = gather.between_colour(packed, height, width, xs, ys, pixels, words, out)
+        pixels, out = _locate(kind, scratch.matrix, height, width, start, finish, scratch), start * width
+        if kind == MOVE and not toned:
+            gather.nearest_colour(packed, width, xs, ys, pixels, color, out, red, green, blue)
+            continue
+        part = gather.between_colour(packed, height, width, xs, ys, pixels, words, out)
         if toned:
             sums[0], sums[1], sums[2] = sums[0] + part[0], sums[1] + part[1], sums[2] + part[2]
         else:

@@ -193,57 +193,30 @@ def places_any(
 
 
 @compiled
-def _interpolated(
-    packed: Words, stride: int, x: np.float32, y: np.float32, last_x: np.float32, last_y: np.float32
-) -> tuple[np.float32, np.float32, np.float32]:
-    """Red, green and blue between the four words around a place."""
-    x0, y0 = min(np.floor(x), last_x), min(np.floor(y), last_y)
-    wx, wy = x - x0, y - y0
-    at = y0 * _F(stride) + x0
-    a, b = word_at(packed, at, 0), word_at(packed, at, 1)
-    c, d = word_at(packed, at, stride), word_at(packed, at, stride + 1)
-    wd = wx * wy
-    wb, wc = wx - wd, wy - wd
-    wa = _F(1) - wx - wc
-    red = bits(a, 0, 255) * wa + bits(b, 0, 255) * wb + bits(c, 0, 255) * wc + bits(d, 0, 255) * wd
-    green = bits(a, 8, 255) * wa + bits(b, 8, 255) * wb + bits(c, 8, 255) * wc + bits(d, 8, 255) * wd
-    blue = bits(a, 16, 255) * wa + bits(b, 16, 255) * wb + bits(c, 16, 255) * wc + bits(d, 16, 255) * wd
-    return red, green, blue
-
-
-@compiled
 def between_colour(
     packed: Words, height: int, width: int, xs: Floats32, ys: Floats32, pixels: int, words: Words, out: int
 ) -> tuple[np.float32, np.float32, np.float32]:
-    """Interpolates at places, into fine words from number `out` on; returns the sums of red, green and blue."""
+    """Interpolates, into fine words from number `out` on; returns the sums of red, green and blue.
+
+    The four reads take most of the time; the sums cost nothing beside them.
+    """
     wide_vectors()
-    stride, last_x, last_y = width + 2, _F(width), _F(height)
+    stride = width + 2
+    last_x, last_y, row, one = _F(width), _F(height), _F(stride), _F(1)
     sum_r, sum_g, sum_b = _F(0), _F(0), _F(0)
     for i in range(pixels):
-        red, green, blue = _interpolated(packed, stride, entry(xs, i), entry(ys, i), last_x, last_y)
-        sum_r, sum_g, sum_b = sum_r + red, sum_g + green, sum_b + blue
-        put_fine(words, out + i, join_fine(red, green, blue))
-    return sum_r, sum_g, sum_b
-
-
-@compiled
-def warp_colour(
-    packed: Words, height: int, width: int, repeat: bool, matrix: Floats32, start: int, pixels: int, words: Words
-) -> tuple[np.float32, np.float32, np.float32]:
-    """The same for an affine warp, whose places are worked out on the way: reading takes longer than reckoning."""
-    wide_vectors()
-    stride, last_x, last_y, out = width + 2, _F(width), _F(height), start * width
-    inverse, columns, half = _F(1) / _F(width), _F(width), _F(0.5)
-    low, high_x, high_y = (_F(1), _F(width), _F(height)) if repeat else (_F(0), _F(width + 1), _F(height + 1))
-    ax, bx, cx = matrix[0], matrix[1], matrix[2] + matrix[1] * _F(start) + _F(1)
-    ay, by, cy = matrix[3], matrix[4], matrix[5] + matrix[4] * _F(start) + _F(1)
-    sum_r, sum_g, sum_b = _F(0), _F(0), _F(0)
-    for i in range(pixels):
-        number = _F(np.int32(i))
-        v = np.floor((number + half) * inverse)
-        u = number - v * columns
-        x, y = min(max(ax * u + bx * v + cx, low), high_x), min(max(ay * u + by * v + cy, low), high_y)
-        red, green, blue = _interpolated(packed, stride, x, y, last_x, last_y)
+        x, y = entry(xs, i), entry(ys, i)
+        x0, y0 = min(np.floor(x), last_x), min(np.floor(y), last_y)
+        wx, wy = x - x0, y - y0
+        at = y0 * row + x0
+        a, b = word_at(packed, at, 0), word_at(packed, at, 1)
+        c, d = word_at(packed, at, stride), word_at(packed, at, stride + 1)
+        wd = wx * wy
+        wb, wc = wx - wd, wy - wd
+        wa = one - wx - wc
+        red = bits(a, 0, 255) * wa + bits(b, 0, 255) * wb + bits(c, 0, 255) * wc + bits(d, 0, 255) * wd
+        green = bits(a, 8, 255) * wa + bits(b, 8, 255) * wb + bits(c, 8, 255) * wc + bits(d, 8, 255) * wd
+        blue = bits(a, 16, 255) * wa + bits(b, 16, 255) * wb + bits(c, 16, 255) * wc + bits(d, 16, 255) * wd
         sum_r, sum_g, sum_b = sum_r + red, sum_g + green, sum_b + blue
         put_fine(words, out + i, join_fine(red, green, blue))
     return sum_r, sum_g, sum_b

@@ -50,9 +50,9 @@ class Op:
     function: Callable[..., Element]
 
     def element(self, magnitude: Floats, draws: Floats, size: Size) -> Element:
-        """The element for magnitudes (B,), further uniform numbers (B, draws) and the pictures' size."""
+        """The element for magnitudes (B,), further uniform numbers (draws, B) and the pictures' size."""
         extra = (size,) if self.sized else ()
-        return self.function(magnitude, *draws.T[: self.draws], *extra)
+        return self.function(magnitude, *draws[: self.draws], *extra)
 
 
 class Declared(dict[str, Op]):

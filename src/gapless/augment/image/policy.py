@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from gapless.augment.image.algebra import Floats, Warp
+from gapless.augment.image.algebra import Floats, Index, Warp
 from gapless.augment.image.ops import Op, Size, find
 from gapless.augment.image.program import FILLS, Fill, Group, Program, Sides, Slot, merge
 from gapless.errors import UsageError
@@ -28,11 +28,14 @@ class Step:
         op: the operation's name.
         strength: the greatest magnitude, in the operation's unit; 0 is the identity.
         p: the probability that a picture gets it, in [0, 1].
+        magnitude: `uniform`: any magnitude up to the strength, of either sign for signed operations. `full`: always the
+            strength, with a drawn sign.
     """
 
     op: str
     strength: float
     p: float = 1.0
+    magnitude: Magnitude = "uniform"
 
     def __post_init__(self) -> None:
         record = find(self.op)
@@ -45,10 +48,17 @@ class Step:
             raise UsageError(f"{self.op}: strength must be a whole number of {record.unit}, got {self.strength!r}")
         if not 0 <= self.p <= 1:
             raise UsageError(f"{self.op}: p must be in [0, 1], got {self.p!r}")
+        if self.magnitude not in ("uniform", "full"):
+            raise UsageError(f"{self.op}: magnitude must be uniform or full, got {self.magnitude!r}")
 
-    @property
+    @cached_property
     def record(self) -> Op:
         return find(self.op)
+
+    @property
+    def columns(self) -> int:
+        """How many uniform numbers one picture needs: for p, for the magnitude, and what the operation draws."""
+        return 2 + self.record.draws
 
     @property
     def idle(self) -> bool:
@@ -59,19 +69,75 @@ class Step:
     def resizes(self) -> bool:
         """Whether it is a step that may bring pictures to another size."""
         op = self.record
-        nobody = op.element(np.zeros(0), np.zeros((0, op.draws)), Size(1, 1))
+        nobody = op.element(np.zeros(0), np.zeros((op.draws, 0)), Size(1, 1))
         return isinstance(nobody, Warp) and nobody.smooth
 
-    def magnitudes(self, u: Floats, law: Magnitude) -> Floats:
+    def scaled(self, share: float) -> Step:
+        if self.record.law == "uniform":
+            return replace(self, strength=self.strength * share)
+        return replace(self, p=self.p * share)
+
+    def magnitudes(self, u: Floats) -> Floats:
         """Magnitudes (B,) for uniform numbers (B,): from -strength on for signed operations, else from 0 on."""
         op, strength = self.record, self.strength
         if op.law == "switch":
             return np.full(len(u), float(strength))
-        if law == "full":
+        if self.magnitude == "full":
             return np.where(u < 0.5, -strength, strength) if op.signed else np.full(len(u), float(strength))
         if op.law == "whole":
             return np.floor(u * (2 * strength + 1)) - strength if op.signed else np.floor(u * (strength + 1))
-        return (2 * u - 1) * strength if op.signed else u * strength
+        return u * (2 * strength) - strength if op.signed else u * strength
+
+    def everyone(self, u: Floats, size: Size) -> Group:
+        """What it does to every picture, by uniform numbers (columns, B)."""
+        element = self.record.element(self.magnitudes(u[1]), u[2:], size)
+        return Group(element if self.p == 1 else element.where(u[0] < self.p))
+
+    def some(self, u: Floats, rows: Index, size: Size) -> Group | None:
+        """What it does to these pictures of the batch, or nothing."""
+        if self.p < 1:
+            rows = rows[u[0, rows] < self.p]
+        if self.idle or not len(rows):
+            return None
+        draws = u[1 : self.columns, rows]
+        return Group(self.record.element(self.magnitudes(draws[0]), draws[1:], size.take(rows)), rows)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several options for each picture, all equally likely; an option is steps in order, or none at all."""
+
+    options: tuple[tuple[Step, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise UsageError("a choice needs at least one option")
+        if self.resizes:
+            raise UsageError("a step that resizes cannot be picked for some pictures only; put it before the choice")
+
+    @property
+    def columns(self) -> int:
+        return 1 + max(sum(step.columns for step in option) for option in self.options)
+
+    @property
+    def resizes(self) -> bool:
+        return any(step.resizes for option in self.options for step in option)
+
+    def scaled(self, share: float) -> Choice:
+        return Choice(tuple(tuple(step.scaled(share) for step in option) for option in self.options))
+
+    def slots(self, u: Floats, size: Size) -> list[Slot]:
+        """What is done, step by step, by uniform numbers (columns, B)."""
+        choice = np.floor(u[0] * len(self.options)).astype(np.intp)
+        slots: list[list[Group]] = [[] for _ in range(max(len(option) for option in self.options))]
+        for number, option in enumerate(self.options):
+            rows, at = np.flatnonzero(choice == number), 1
+            for slot, step in zip(slots, option, strict=False):
+                group = step.some(u[at:], rows, size)
+                at += step.columns
+                if group is not None:
+                    slot.append(group)
+        return list(slots)
 
 
 @dataclass(frozen=True)
@@ -79,38 +145,40 @@ class Policy:
     """Operations to draw from.
 
     Args:
-        steps: the operations.
-        pick: None: every step, in order. n: n steps for each picture, drawn with replacement from the steps and "leave
-            it as it is", all equally likely.
+        steps: operations, and choices between operations, in order.
+        pick: None: every step, in order. n: n of the steps for each picture, drawn with replacement from the steps and
+            "leave it as it is", all equally likely.
         fill: what is seen outside the picture: black, gray, edge or reflect.
-        magnitude: `uniform`: any magnitude up to the strength. `full`: always the strength, with a drawn sign.
-        size: height and width that every picture is brought to, by the step that resizes, else before the first step;
+        size: height and width that every picture is brought to, by the first step that resizes, else before all steps;
             None keeps the pictures' size.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Step | Choice, ...]
     pick: int | None = None
     fill: Fill = "black"
-    magnitude: Magnitude = "uniform"
     size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.fill not in FILLS:
             raise UsageError(f"fill must be one of {', '.join(FILLS)}, got {self.fill!r}")
-        if self.magnitude not in ("uniform", "full"):
-            raise UsageError(f"magnitude must be uniform or full, got {self.magnitude!r}")
         if self.size is not None and min(self.size) < 1:
             raise UsageError(f"size must be height and width of at least 1 pixel, got {self.size}")
-        if self.pick is not None and any(step.resizes for step in self.steps):
-            raise UsageError("a step that resizes cannot be picked for some pictures only; put it in a policy before")
         if self.pick is not None and self.pick < 1:
             raise UsageError(f"pick must be at least 1, or None for every step in order, got {self.pick}")
+        if self.pick is not None and any(isinstance(step, Choice) for step in self.steps):
+            raise UsageError("a policy that picks from its steps cannot have choices among them")
 
-    @property
+    @cached_property
+    def _entries(self) -> tuple[Step | Choice, ...]:
+        if self.pick is None:
+            return self.steps
+        options = *((step,) for step in self.steps if isinstance(step, Step)), ()
+        return (Choice(options),) * self.pick
+
+    @cached_property
     def columns(self) -> int:
         """How many uniform numbers one picture needs."""
-        widths = [2 + step.record.draws for step in self.steps]
-        return sum(widths) if self.pick is None else self.pick * (1 + max(widths, default=0))
+        return sum(entry.columns for entry in self._entries)
 
     def scaled(self, share: float) -> Policy:
         """The same policy with every strength times `share`, in [0, 1]; switches and whole numbers take it in p.
@@ -119,13 +187,7 @@ class Policy:
         """
         if not 0 <= share <= 1:
             raise UsageError(f"share must be in [0, 1], got {share!r}")
-        steps = tuple(
-            replace(step, strength=step.strength * share)
-            if step.record.law == "uniform"
-            else replace(step, p=step.p * share)
-            for step in self.steps
-        )
-        return replace(self, steps=steps)
+        return replace(self, steps=tuple(step.scaled(share) for step in self.steps))
 
     def program(self, u: Floats, height: Sides, width: Sides) -> Program:
         """The program for B pictures of height x width pixels, each a number or one for each picture (B,).
@@ -135,40 +197,28 @@ class Policy:
         """
         if u.ndim != 2 or u.shape[1] != self.columns:
             raise UsageError(f"u must have shape (B, {self.columns}) for this policy, got {u.shape}")
-        program = Program(len(u), height, width, self.size or _one_size(height, width), self.fill, ())
-        size, slots = Size(width, height), []
-        if program.resizes and not any(step.resizes for step in self.steps):
-            whole = Warp(np.repeat(Warp.identity[None], len(u), axis=0), straight=True, smooth=True)
-            slots, size = [[Group(whole)]], Size(program.size[1], program.size[0])
-        after = Size(program.size[1], program.size[0])
-        slots += self._every_step(u, size, after) if self.pick is None else self._picked(u, size, self.pick)
-        return replace(program, groups=merge(len(u), slots, program.resizes))
+        batch, target = len(u), self.size or _one_size(height, width)
+        resizes = bool(np.any(np.not_equal(height, target[0])) or np.any(np.not_equal(width, target[1])))
+        slots = self._slots(np.ascontiguousarray(u.T), Size(width, height), Size(target[1], target[0]), resizes)
+        return Program(batch, height, width, target, self.fill, merge(batch, slots, resizes))
 
-    def _every_step(self, u: Floats, size: Size, after: Size) -> list[Slot]:
+    def _slots(self, u: Floats, size: Size, after: Size, resizes: bool) -> list[Slot]:
+        """What is done, slot by slot; `size` is the pictures', `after` the one they are brought to."""
         slots: list[Slot] = []
-        column = 0
-        for step in self.steps:
-            draws = u[:, column : column + 2 + step.record.draws]
-            column += draws.shape[1]
-            if step.idle and not step.resizes:
-                continue
-            element = step.record.element(step.magnitudes(draws[:, 1], self.magnitude), draws[:, 2:], size)
-            slots.append([Group(element if step.p == 1 else element.where(draws[:, 0] < step.p))])
-            if step.resizes:
+        if resizes and not any(entry.resizes for entry in self._entries):
+            whole = np.repeat(Warp.identity[None], u.shape[1], axis=0)
+            slots, size = [[Group(Warp(whole, straight=True, smooth=True))]], after
+        at = 0
+        for entry in self._entries:
+            draws = u[at : at + entry.columns]
+            at += entry.columns
+            if isinstance(entry, Choice):
+                slots.extend(entry.slots(draws, size))
+            elif entry.resizes:
+                slots.append([entry.everyone(draws, size)])
                 size = after
-        return slots
-
-    def _picked(self, u: Floats, size: Size, pick: int) -> list[Slot]:
-        slots: list[Slot] = []
-        for draws in np.split(u, pick, axis=1):
-            choice = np.floor(draws[:, 0] * (len(self.steps) + 1)).astype(np.intp)
-            slot: list[Group] = []
-            for number, step in enumerate(self.steps):
-                rows = np.flatnonzero((choice == number) & (draws[:, 1] < step.p))
-                if len(rows) and not step.idle:
-                    magnitudes = step.magnitudes(draws[rows, 2], self.magnitude)
-                    slot.append(Group(step.record.element(magnitudes, draws[rows, 3:], size.take(rows)), rows))
-            slots.append(slot)
+            elif not entry.idle:
+                slots.append([entry.everyone(draws, size)])
         return slots
 
 

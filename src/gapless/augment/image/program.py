@@ -55,7 +55,9 @@ class Program:
 
     @property
     def resizes(self) -> bool:
-        return bool(np.any(np.not_equal(self.height, self.size[0])) or np.any(np.not_equal(self.width, self.size[1])))
+        """Whether any picture changes its size."""
+        sides = zip((self.height, self.width), self.size, strict=True)
+        return any(bool(np.any(np.not_equal(side, target))) for side, target in sides)
 
 
 def merge(batch: int, slots: Sequence[Slot], resizes: bool = False) -> tuple[Group, ...]:
