@@ -16,8 +16,11 @@ import json
 import os
 import platform
 import statistics
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any
 
@@ -29,6 +32,7 @@ from gapless.augment.image import Policy, Step, cpu
 from gapless.augment.image.batched import run as run_torch
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
+AHEAD = 8
 NORMAL = cpu.Normal((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 GRAY = cpu.Normal((0.5,), (0.5,))
 
@@ -81,22 +85,55 @@ def batches(pictures: Any, count: int) -> Callable[[], Any]:
     return following
 
 
+def programs(policy: Policy, pictures: Any, count: int) -> Callable[[], tuple[Any, Any]]:
+    """The next batch with its program, every picture with draws of its own.
+
+    Programs are drawn for AHEAD batches at a time, as a loader does that knows what comes.
+    """
+    generator, following = np.random.default_rng(0), batches(pictures, count)
+    drawn: deque[tuple[Any, Any]] = deque()
+
+    def draw() -> None:
+        ahead = [following() for _ in range(AHEAD)]
+        sizes = np.array([picture.shape[:2] for batch in ahead for picture in batch])
+        u = generator.random((len(sizes), policy.columns))
+        height, width = pictures.shape[1:3] if isinstance(pictures, np.ndarray) else sizes.T
+        program = policy.program(u, height, width)
+        drawn.extend((batch, program.part(n * count, (n + 1) * count)) for n, batch in enumerate(ahead))
+
+    def one() -> tuple[Any, Any]:
+        if not drawn:
+            draw()
+        return drawn.popleft()
+
+    return one
+
+
 def compiled(policy: Policy, pictures: Any, count: int, normal: cpu.Normal = NORMAL) -> Callable[[], torch.Tensor]:
-    """One batch after the other, every picture with draws of its own, into the same memory."""
-    following, generator = batches(pictures, count), np.random.default_rng(0)
-    channels = pictures[0].shape[-1]
-    size = policy.size or pictures[0].shape[:2]
-    out = torch.empty(count, channels, *size)
+    """One batch after the other, into memory that is used again.
+
+    With several threads, each works on batches of its own, so that drawing and pixels overlap.
+    """
+    following, lock = programs(policy, pictures, count), threading.Lock()
+    shape = (count, pictures[0].shape[-1], *(policy.size or pictures[0].shape[:2]))
+    free = deque(torch.empty(shape) for _ in range(THREADS + 1))
+    waiting: deque[Future[torch.Tensor]] = deque()
+    pool = ThreadPoolExecutor(THREADS)
+
+    def work(out: torch.Tensor) -> torch.Tensor:
+        with lock:
+            batch, program = following()
+        return cpu.run(program, batch, normal, out)
 
     def one() -> torch.Tensor:
-        batch = following()
-        u = generator.random((count, policy.columns))
-        if isinstance(batch, np.ndarray):
-            program = policy.program(u, batch.shape[1], batch.shape[2])
-        else:
-            heights, widths = np.array([picture.shape[:2] for picture in batch]).T
-            program = policy.program(u, heights, widths)
-        return cpu.run(program, batch, normal, out, THREADS)
+        if THREADS == 1:
+            return work(free[0])
+        while len(waiting) < THREADS:
+            waiting.append(pool.submit(work, free.popleft()))
+        done = waiting.popleft().result()
+        waiting.append(pool.submit(work, free.popleft()))
+        free.append(done)
+        return done
 
     return one
 

@@ -1,9 +1,15 @@
 """What every image operation owes, run over the whole table of operations."""
 
+import ast
+import inspect
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+import gapless.augment
+from gapless.augment.image.algebra import Element
 from gapless.augment.image.batched import run
 from gapless.augment.image.ops import OPS, Size
 from gapless.augment.image.policy import Policy, Step
@@ -162,3 +168,17 @@ def test_flipping_twice_is_the_identity() -> None:
         once = augment(strong(name), images)
         assert (once != images).any()
         assert (augment(strong(name), once) == images).all()
+
+
+def test_the_name_of_an_operation_stands_in_one_source_file_only() -> None:
+    """Declared once, as a function; nothing else of the package names it. Kinds of the algebra may share a name."""
+    kinds = {kind.__name__.lower() for kind in Element.__subclasses__()}
+    folder = Path(gapless.augment.__file__).parent
+    for path in folder.rglob("*.py"):
+        words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        assert not (words & set(OPS)) - kinds, path
+    for name, op in OPS.items():
+        home = inspect.getsourcefile(op.function)
+        assert home is not None
+        homes = [path for path in folder.rglob("*.py") if f"\ndef {name}(" in path.read_text()]
+        assert Path(home) in homes

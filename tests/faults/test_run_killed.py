@@ -61,7 +61,7 @@ def test_killed_again_and_again_it_comes_to_the_same_result(finished: Finished, 
     """Real processes, real SIGKILL, at moments drawn anew in every test run; the result is that of a run left alone."""
     rng, folder = np.random.default_rng(), tmp_path / "run"
     whole = lines(finished.folder)
-    moments = sorted(rng.choice(np.arange(3, whole - 1), 3, replace=False).tolist())
+    moments = sorted(rng.choice(np.arange(3, whole - 12), 3, replace=False).tolist())
     kills = 0
     for moment in moments:
         process = start(*finished.arguments, "--out", folder)
@@ -133,7 +133,7 @@ def interrupted(process: subprocess.Popen[str], times: int = 1) -> Ran:
 def test_ctrl_c_saves_and_says_how_to_go_on(number: int, finished: Finished, tmp_path: Path) -> None:
     folder = tmp_path / "a run"
     arguments = [*finished.arguments[:-1], "--workers", number]  # without --json; the last --workers counts
-    moment = int(np.random.default_rng().integers(3, 40))
+    moment = int(np.random.default_rng().integers(3, 30))
     process = start(*arguments, "--out", folder)
     before = wait(lambda: lines(folder) >= moment, process) and workers(process.pid)
     ran = interrupted(process)

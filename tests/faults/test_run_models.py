@@ -87,6 +87,25 @@ class FailsAfterAWhile(Wrapped):
             raise RuntimeError("tired")
         return out
 
+SHARED = flat()
+
+def always_the_same():
+    return SHARED
+
+def lazy():
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
+
+def parallel():
+    return nn.DataParallel(flat())
+
+class KeepsMore(Wrapped):
+    def get_extra_state(self):
+        return {"calls": 3}
+    def set_extra_state(self, state):
+        pass
+    def change(self, out):
+        return out
+
 class Leaves(Wrapped):
     def change(self, out):
         raise SystemExit(0)
@@ -112,7 +131,11 @@ def tune(model: str, home: Path, monkeypatch: pytest.MonkeyPatch, out: Path, *mo
 BROKEN: dict[str, str] = {
     "nine_classes": r"must return a tensor (4, 10) for a batch of 4, got (4, 9)",
     "raises_at_once": "RuntimeError",
-    "no_module": "AttributeError",
+    "no_module": "int",
+    "always_the_same": "build a new module at every call",
+    "lazy": "has lazy layers",
+    "parallel": "DataParallel",
+    "KeepsMore": "its state_dict holds more than tensors",
     "needs_an_argument": "size",
     "RaisesInForward": "raised ValueError on a batch (4, 1, 8, 8): shapes do not fit",
     "GivesATuple": "must return a tensor (4, 10) for a batch of 4, got tuple",

@@ -136,3 +136,14 @@ def test_a_policy_that_picks_treats_each_picture_alone() -> None:
     for b in range(12):
         alone = run(policy.program(u[b : b + 1], 64, 64), images[b : b + 1])
         assert (alone - together[b : b + 1]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("pick", [None, 2])
+def test_a_program_in_parts_is_the_whole_program(pick: int | None) -> None:
+    steps = (Step("rotate", 30), Step("flip_x", 1, 0.5), Step("brightness", 0.5, 0.4), Step("sharpness", 0.9, 0.3))
+    policy = Policy(steps, pick=pick)
+    images = smooth(11)
+    whole = policy.program(np.random.default_rng(3).random((11, policy.columns)), 64, 64)
+    out = run(whole, images)
+    for start, stop in ((0, 4), (4, 5), (5, 5), (5, 11)):
+        torch.testing.assert_close(run(whole.part(start, stop), images[start:stop]), out[start:stop])

@@ -94,6 +94,13 @@ def test_the_generator_goes_on() -> None:
     assert repr(np.random.get_state()) == numpy_before  # noqa: NPY002
 
 
+def test_smoothed_labels_stay_smooth_when_they_are_mixed() -> None:
+    for part in (Augment(mixup=0.4, label_smoothing=0.2), Augment(cutmix=0.4, label_smoothing=0.2)):
+        _, targets = Recipe(augment=part).augment(pictures(torch.float32), LABELS, gen(), classes=5)
+        assert float(targets.min()) == pytest.approx(0.2 / 5)
+        assert float(targets.max()) <= 0.8 + 0.2 / 5 + 1e-6
+
+
 def test_targets_follow_the_pixels_of_cutmix() -> None:
     """Class 0 is black, class 1 white: the share of white pixels is the weight of class 1."""
     x = torch.zeros(16, 1, 8, 8)

@@ -132,6 +132,31 @@ def test_global_generators_have_no_say() -> None:
     assert bits(first) == bits(second)
 
 
+class Records(nn.Module):
+    """Notes how many units its dropout leaves in each training step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(64, 10)
+        self.masks: list[bytes] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = self.drop(torch.ones_like(x.flatten(1)))
+        self.masks.append(kept.numpy().tobytes())
+        return self.head(x.flatten(1) * kept)
+
+
+def test_dropout_draws_anew_in_every_step_and_epoch() -> None:
+    first, second = (trainer(replace(pictures(), model=Records), Recipe(), seed=s) for s in (1, 2))
+    masks: list[bytes] = []
+    for t in (first, second):
+        t.run_to(3)
+        assert isinstance(t.model, Records)
+        masks += t.model.masks
+    assert len(set(masks)) == len(masks) == 2 * 3 * 4
+
+
 def test_batch_norm_of_the_user_in_eval_mode_is_trained_as_a_whole() -> None:
     """Training mode is the loop's to set: whatever mode the function hands the model over in."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
 
 from gapless import batchnorm, dropout
 from gapless.errors import DataError, UsageError
@@ -15,8 +17,6 @@ from gapless.train.batches import Feed, Scale
 from gapless.train.loop import build
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from gapless.data import Task
 
 
@@ -32,7 +32,8 @@ def check(task: Task) -> int:
     """Tries the task's model on one batch, forward and backward; returns the number of its parameters.
 
     Raises:
-        DataError: it raises, gives another shape than (B, classes), gives NaN, or has nothing to train.
+        DataError: it raises, gives another shape than (B, classes), gives NaN, has nothing to train, or cannot be
+            built anew or saved.
     """
     import numpy as np
 
@@ -40,9 +41,9 @@ def check(task: Task) -> int:
     scale = Scale.of(task.develop, len(task.classes), index)
     feed = Feed(task.develop.take(index), scale, len(task.classes), torch.device("cpu"))
     inputs = feed.inputs(torch.arange(len(index)))
+    model = _built(task)
     try:
         with torch.random.fork_rng([]):  # its dropout draws, and the user's generator is none of ours
-            model = build(task, 0)
             outputs = model.train()(inputs)
     except (Exception, SystemExit) as error:  # the user's model may raise anything
         raise DataError(
@@ -64,6 +65,32 @@ def check(task: Task) -> int:
         raise DataError(f"model {task.model_name}: has no parameters to train")
     outputs.square().mean().backward()
     return sum(p.numel() for p in trained)
+
+
+def _built(task: Task) -> nn.Module:
+    """A model that can be built, changed, saved and trained from the start again and again, or a DataError."""
+    where = f"model {task.model_name}"
+    try:
+        model, other = cast("list[object]", [build(task, 0), build(task, 0)])
+    except (Exception, SystemExit) as error:  # the user's function may raise anything
+        raise DataError(f"{where}: building it raised {type(error).__name__}: {error}") from error
+    if not isinstance(model, nn.Module) or not isinstance(other, nn.Module):
+        raise DataError(f"{where}: must be a torch.nn.Module, got a {type(model).__name__}")
+    if {id(p) for p in model.parameters()} & {id(p) for p in other.parameters()}:
+        raise DataError(f"{where}: the same weights came back at the second call; build a new module at every call")
+    state = [*model.parameters(), *model.buffers()]
+    if any(is_lazy(p) for p in state):
+        raise DataError(
+            f"{where}: has lazy layers, whose sizes nobody knows before the first batch; give them their sizes, or "
+            "pass a batch through the model before you return it"
+        )
+    if not all(isinstance(value, torch.Tensor) for value in model.state_dict().values()):
+        raise DataError(f"{where}: its state_dict holds more than tensors (get_extra_state), which cannot be saved")
+    try:
+        batchnorm.insert(other)  # refuses a model that is wrapped or compiled, and says why
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from error
+    return model
 
 
 def supported(task: Task) -> tuple[Knob, ...]:

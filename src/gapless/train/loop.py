@@ -162,8 +162,8 @@ class Trainer:
 
     def _identity(self) -> str:
         """Another one for another recipe, learning rate, seed, plan or choice of rows; the device may change."""
-        facts = [self.recipe.to_dict(), self.lr, self.seed, asdict(replace(self.plan, device="")), self.rows.tolist()]
-        return hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
+        facts = [self.recipe.to_dict(), self.lr, self.seed, asdict(replace(self.plan, device=""))]
+        return hashlib.blake2b(json.dumps(facts).encode() + self.rows.tobytes(), digest_size=12).hexdigest()
 
     def load(self, path: Path) -> None:
         """Goes on from what `save` wrote.

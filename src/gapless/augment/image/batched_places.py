@@ -81,8 +81,7 @@ def _weights(scale: Tensor, shift: Tensor, pixels: int, size: int, fill: Fill) -
     """(n, size, pixels): what each input pixel along a side counts in each output pixel."""
     middle = (scale[:, None] * centers(size, scale.device) + shift[:, None] + 1) * (pixels / 2) - 0.5
     if fill == "reflect":
-        middle = (middle + 0.5).remainder(2 * pixels)
-        middle = torch.minimum(middle, 2 * pixels - middle) - 0.5
+        middle = reflected(middle, pixels)
     if fill in ("reflect", "edge"):
         middle = middle.clamp(0, pixels - 1)
     reach = (scale.abs() * (pixels / size)).clamp(min=1)[:, None, None]
@@ -91,6 +90,12 @@ def _weights(scale: Tensor, shift: Tensor, pixels: int, size: int, fill: Fill) -
     weights = weights / weights.sum(2, keepdim=True).clamp(min=1e-9)
     inside = (middle >= -0.5) & (middle <= pixels - 0.5)
     return weights * inside[:, :, None]
+
+
+def reflected(place: Tensor, pixels: int) -> Tensor:
+    """Places along a side, in pixels from the middle of the first, mirrored at its outer edges into it."""
+    place = (place + 0.5).remainder(2 * pixels)
+    return torch.minimum(place, 2 * pixels - place) - 0.5
 
 
 def box(element: Box, x: Tensor) -> Tensor:

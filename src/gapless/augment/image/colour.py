@@ -38,31 +38,66 @@ def _color(own: Floats, gray: Floats | None = None, mean_gray: Floats | None = N
     return Color(out)
 
 
-@COLOUR.op(1, "share", signed=True, source=_AUTOAUGMENT)
+@COLOUR.op(
+    1,
+    "share",
+    signed=True,
+    source=_AUTOAUGMENT,
+    torchvision=lambda r: f"ColorJitter(brightness={r.shares})",
+    albumentations=lambda r: f"ColorJitter({r.shares}, (1, 1), (1, 1), (0, 0))",
+)
 def brightness(share: Floats) -> Color:
     """Multiplies every level by 1 + share."""
     return _color(1 + share)
 
 
-@COLOUR.op(1, "share", signed=True, source=_AUTOAUGMENT)
+@COLOUR.op(
+    1,
+    "share",
+    signed=True,
+    source=_AUTOAUGMENT,
+    torchvision=lambda r: f"ColorJitter(contrast={r.shares})",
+    albumentations=lambda r: f"ColorJitter((1, 1), {r.shares}, (1, 1), (0, 0))",
+)
 def contrast(share: Floats) -> Color:
     """Moves every level away from the picture's mean gray by this share, as Pillow does."""
     return _color(1 + share, mean_gray=-share)
 
 
-@COLOUR.op(1, "share", signed=True, source=_AUTOAUGMENT + " (there called Color)")
+@COLOUR.op(
+    1,
+    "share",
+    signed=True,
+    source=_AUTOAUGMENT + " (there called Color)",
+    torchvision=lambda r: f"ColorJitter(saturation={r.shares})",
+    albumentations=lambda r: f"ColorJitter((1, 1), (1, 1), {r.shares}, (0, 0))",
+)
 def saturation(share: Floats) -> Color:
     """Moves every pixel away from its own gray by this share."""
     return _color(1 + share, gray=-share)
 
 
-@COLOUR.op(1, "on", law="switch", source="SimCLR, Chen et al., arXiv 2002.05709, appendix A")
+@COLOUR.op(
+    1,
+    "on",
+    law="switch",
+    source="SimCLR, Chen et al., arXiv 2002.05709, appendix A",
+    torchvision=lambda _: "Grayscale(3)",
+    albumentations=lambda _: "ToGray()",
+)
 def grayscale(on: Floats) -> Color:
     """Takes the colour away: every channel becomes the pixel's gray."""
     return _color(1 - on, gray=on)
 
 
-@COLOUR.op(1, "on", law="switch", source=_AUTOAUGMENT)
+@COLOUR.op(
+    1,
+    "on",
+    law="switch",
+    source=_AUTOAUGMENT,
+    torchvision=lambda _: "RandomInvert(1)",
+    albumentations=lambda _: "InvertImg()",
+)
 def invert(on: Floats) -> Color:
     """Makes the negative: every level becomes 1 - level."""
     out = _color(1 - 2 * on)
@@ -73,7 +108,15 @@ def invert(on: Floats) -> Color:
 _ORDERS = np.array([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
 
 
-@COLOUR.op(1, "on", law="switch", draws=1, source="imgaug ChannelShuffle")
+@COLOUR.op(
+    1,
+    "on",
+    law="switch",
+    draws=1,
+    source="imgaug ChannelShuffle",
+    torchvision=lambda _: "RandomChannelPermutation()",
+    albumentations=lambda _: "ChannelShuffle()",
+)
 def channel_shuffle(on: Floats, order: Floats) -> Color:
     """Puts red, green and blue into one of their six orders, all equally likely."""
     picked = _ORDERS[np.floor(order * len(_ORDERS)).astype(np.intp)]
@@ -97,7 +140,14 @@ def hue_matrix(angle: Floats) -> Color:
     return Color(np.where((angle == 0)[:, None, None], Color.identity, out))
 
 
-@COLOUR.op(180, "deg", signed=True, source="Smith, SIGGRAPH 1978 (HSV)")
+@COLOUR.op(
+    180,
+    "deg",
+    signed=True,
+    source="Smith, SIGGRAPH 1978 (HSV)",
+    torchvision=lambda r: f"ColorJitter(hue=({r.low / 360:g}, {r.high / 360:g}))",
+    albumentations=lambda r: f"ColorJitter((1, 1), (1, 1), (1, 1), ({r.low / 360:g}, {r.high / 360:g}))",
+)
 def hue(angle: Floats) -> Hue:
     """Turns colours about the hue circle of HSV, as Pillow and torchvision do; saturation and value stay."""
     return Hue(angle[:, None] / 360)
@@ -117,14 +167,27 @@ def gamma(share: Floats) -> Lut:
     return _lut(255 * (_LEVELS / 255) ** (1 / factor(share))[:, None])
 
 
-@COLOUR.op(7, "bits", law="whole", source=_AUTOAUGMENT)
+@COLOUR.op(
+    7,
+    "bits",
+    law="whole",
+    source=_AUTOAUGMENT,
+    torchvision=lambda r: r.only(f"RandomPosterize({8 - r.high:.0f}, 1)"),
+    albumentations=lambda r: f"Posterize(({8 - r.high:.0f}, {8 - r.low:.0f}))",
+)
 def posterize(bits: Floats) -> Lut:
     """Sets this many of the lowest of a level's eight bits to zero."""
     step = 2.0 ** bits[:, None]
     return _lut(_LEVELS // step * step)
 
 
-@COLOUR.op(256, "level", source=_AUTOAUGMENT)
+@COLOUR.op(
+    256,
+    "level",
+    source=_AUTOAUGMENT,
+    torchvision=lambda r: r.only(f"RandomSolarize({256 - r.high:g}, 1)"),
+    albumentations=lambda r: f"Solarize(({1 - r.high / 256:g}, {1 - r.low / 256:g}))",
+)
 def solarize(level: Floats) -> Lut:
     """Inverts the levels from 256 - level upwards."""
     return _lut(np.where(_LEVELS + level[:, None] < 256, _LEVELS, 255 - _LEVELS))
@@ -136,13 +199,27 @@ def solarize_add(level: Floats) -> Lut:
     return _lut(np.where(_LEVELS < 128, _LEVELS + level[:, None], _LEVELS))
 
 
-@COLOUR.op(1, "on", law="switch", source=_AUTOAUGMENT)
+@COLOUR.op(
+    1,
+    "on",
+    law="switch",
+    source=_AUTOAUGMENT,
+    torchvision=lambda _: "RandomAutocontrast(1)",
+    albumentations=lambda _: "AutoContrast(method='pil')",
+)
 def autocontrast(on: Floats) -> Histogram:
     """Stretches the levels of each channel so that the darkest is 0 and the brightest 1."""
     return Histogram(on[:, None] * 1.0)
 
 
-@COLOUR.op(1, "on", law="switch", source=_AUTOAUGMENT)
+@COLOUR.op(
+    1,
+    "on",
+    law="switch",
+    source=_AUTOAUGMENT,
+    torchvision=lambda _: "RandomEqualize(1)",
+    albumentations=lambda _: "Equalize(mode='pil')",
+)
 def equalize(on: Floats) -> Histogram:
     """Makes the levels of each channel as equally frequent as Pillow does."""
     return Histogram(on[:, None] * 2.0)
@@ -151,14 +228,26 @@ def equalize(on: Floats) -> Histogram:
 _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
 
 
-@COLOUR.op(1, "share", signed=True, source=_AUTOAUGMENT)
+@COLOUR.op(
+    1,
+    "share",
+    signed=True,
+    source=_AUTOAUGMENT,
+    torchvision=lambda r: r.only(f"RandomAdjustSharpness({1 + r.high:g}, 1)"),
+)
 def sharpness(share: Floats) -> Kernel:
     """Moves every pixel away from a smoothed copy of the picture by this share, as Pillow does."""
     share = share[:, None, None]
     return Kernel((1 + share) * Kernel.identity - share * _SMOOTH)
 
 
-@COLOUR.op(5, "px", source="SimCLR, Chen et al., arXiv 2002.05709, appendix A")
+@COLOUR.op(
+    5,
+    "px",
+    source="SimCLR, Chen et al., arXiv 2002.05709, appendix A",
+    torchvision=lambda r: f"GaussianBlur(31, ({max(r.low, 0.01):g}, {r.high:g}))",
+    albumentations=lambda r: f"GaussianBlur(sigma_limit=({max(r.low, 0.01):g}, {r.high:g}))",
+)
 def blur(deviation: Floats) -> Blur:
     """Blurs by a Gaussian of this standard deviation in pixels, cut off at three deviations."""
     places = np.arange(BLUR_RADIUS + 1)
@@ -167,7 +256,13 @@ def blur(deviation: Floats) -> Blur:
     return Blur(weights / (2 * weights.sum(axis=1, keepdims=True) - weights[:, :1]))
 
 
-@COLOUR.op(95, "quality", source=_ROBUST)
+@COLOUR.op(
+    95,
+    "quality",
+    source=_ROBUST,
+    torchvision=lambda r: f"JPEG(({100 - r.high:.0f}, {100 - r.low:.0f}))",
+    albumentations=lambda r: f"ImageCompression(quality_range=({100 - r.high:.0f}, {100 - r.low:.0f}))",
+)
 def jpeg(loss: Floats) -> Jpeg:
     """Leaves what JPEG leaves of the picture at quality 100 - loss, colours at half the resolution."""
     return Jpeg(np.where(loss > 0, np.clip(np.rint(100 - loss), 1, 100), 0)[:, None])
@@ -177,13 +272,20 @@ def _key(u: Floats) -> Floats:
     return np.floor(u * 2.0**32)
 
 
-@COLOUR.op(0.5, "share", draws=1, source=_ROBUST)
+@COLOUR.op(
+    0.5,
+    "share",
+    draws=1,
+    source=_ROBUST,
+    torchvision=lambda r: r.only(f"GaussianNoise(0, {r.high:g})"),
+    albumentations=lambda r: f"GaussNoise({r.plain})",
+)
 def noise(deviation: Floats, key: Floats) -> Noise:
     """Adds independent normal numbers of this standard deviation (1 is from black to white) to all levels."""
     return Noise(np.stack([deviation, np.zeros_like(key), _key(key)], axis=1))
 
 
-@COLOUR.op(0.5, "share", draws=1, source=_ROBUST)
+@COLOUR.op(0.5, "share", draws=1, source=_ROBUST, albumentations=lambda r: f"SaltAndPepper({r.plain}, (0.5, 0.5))")
 def salt_pepper(share: Floats, key: Floats) -> Noise:
     """Turns this share of the pixels black or white, half each."""
     return Noise(np.stack([np.zeros_like(key), share, _key(key)], axis=1))

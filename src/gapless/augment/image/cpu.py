@@ -167,6 +167,11 @@ class _Room:
     """Pixels of a picture that is worked on before it has the size of the result."""
     taps: tuple[int, int]
 
+    def covers(self, other: _Room) -> bool:
+        pairs = zip((*self.largest, *self.out, *self.taps), (*other.largest, *other.out, *other.taps), strict=True)
+        enough = self.channels == other.channels and self.apart >= other.apart
+        return enough and all(mine >= needed for mine, needed in pairs)
+
 
 def _room(program: Program, pictures: tables.Pictures, channels: int) -> _Room:
     height, width = int(pictures.height.max()), int(pictures.width.max())
@@ -180,17 +185,16 @@ def _room(program: Program, pictures: tables.Pictures, channels: int) -> _Room:
 class _Kept(local):
     """The memory that a thread used last: pictures mostly come in the same sizes."""
 
-    room: _Room | None = None
-    scratch: tables.Scratch | None = None
+    pair: tuple[_Room, tables.Scratch] | None = None
 
 
 _KEPT = _Kept()
 
 
 def _scratch(room: _Room) -> tables.Scratch:
-    if _KEPT.scratch is None or _KEPT.room != room:
-        _KEPT.room, _KEPT.scratch = room, _new_scratch(room)
-    return _KEPT.scratch
+    if _KEPT.pair is None or not _KEPT.pair[0].covers(room):
+        _KEPT.pair = room, _new_scratch(room)
+    return _KEPT.pair[1]
 
 
 def _new_scratch(room: _Room) -> tables.Scratch:

@@ -24,6 +24,7 @@ from gapless.augment.image.cpu_memory import (
     prefetch,
     put_entry,
     put_fine,
+    put_four,
     put_level,
     put_word,
     whole,
@@ -36,6 +37,9 @@ _F = np.float32
 
 STRIP = 2048
 """Pixels whose places are worked out at a time, at least one row."""
+
+_WIDE = 64
+"""From this width on, rows fill the vectors well enough to be done one by one; narrower pictures are done in one go."""
 
 
 _AHEAD = 4
@@ -55,11 +59,16 @@ def pack_colour(address: int, pitch: int, channels: int, height: int, width: int
     for y in range(height):
         row, out = address + y * pitch, (y + 1) * (width + 2) + 1
         _ask_for(row + _AHEAD * pitch, width * channels)
-        # A word read at the last pixel of three bytes would reach one byte past the picture.
-        for x in range(width - 1):
-            put_word(packed, out + x, pixel(row, x * channels))
-        last = row + (width - 1) * channels
-        put_word(packed, out + width - 1, join(join(byte(last, 0), byte(last, 1), 8), byte(last, 2), 16))
+        if channels == 4:
+            for x in range(width):
+                put_word(packed, out + x, pixel(row, x * 4))
+            continue
+        # Reading 16 bytes for four pixels must not reach past the row, which may be the picture's last.
+        fours = max(width - 2, 0) // 4
+        for four in range(fours):
+            put_four(packed, out + 4 * four, row + 12 * four)
+        for x in range(4 * fours, width):
+            put_word(packed, out + x, join(join(byte(row, 3 * x), byte(row, 3 * x + 1), 8), byte(row, 3 * x + 2), 16))
 
 
 @compiled
@@ -144,6 +153,14 @@ def places(
     low, high_x, high_y = (one, _F(width), _F(height)) if repeat else (_F(0), _F(width + 1), _F(height + 1))
     ax, bx, cx = matrix[0], matrix[1], matrix[2] + matrix[1] * _F(start) + one
     ay, by, cy = matrix[3], matrix[4], matrix[5] + matrix[4] * _F(start) + one
+    if out_width >= _WIDE:
+        for row in range(pixels // out_width):
+            at, from_x, from_y = row * out_width, bx * _F(row) + cx, by * _F(row) + cy
+            for i in range(out_width):
+                x = _F(np.int32(i))
+                put_entry(xs, at + i, min(max(ax * x + from_x, low), high_x))
+                put_entry(ys, at + i, min(max(ay * x + from_y, low), high_y))
+        return
     for i in range(pixels):
         number = _F(np.int32(i))
         y = np.floor((number + _F(0.5)) * inverse)
@@ -228,19 +245,24 @@ def spread(
 ) -> None:
     """Fine words into planes by a colour matrix, cut to the levels and scaled.
 
-    color: (3, 6) rows [matrix | shift | scale | offset], for levels from 0 to 255.
+    color: (3, 6) rows [matrix | shift | scale | offset], for levels from 0 to 255; scales are above 0. Scale and offset
+    become part of the matrix and of the limits.
     """
     wide_vectors()
-    top, zero, quarter = _F(255), _F(0), _F(0.25)
-    rr, rg, rb, rt, rs, ro = color[0, 0], color[0, 1], color[0, 2], color[0, 3], color[0, 4], color[0, 5]
-    gr, gg, gb, gt, gs, go = color[1, 0], color[1, 1], color[1, 2], color[1, 3], color[1, 4], color[1, 5]
-    br, bg, bb, bt, bs, bo = color[2, 0], color[2, 1], color[2, 2], color[2, 3], color[2, 4], color[2, 5]
+    fine_r, fine_g, fine_b = color[0, 4] * _F(0.25), color[1, 4] * _F(0.25), color[2, 4] * _F(0.25)
+    rr, rg, rb = color[0, 0] * fine_r, color[0, 1] * fine_r, color[0, 2] * fine_r
+    gr, gg, gb = color[1, 0] * fine_g, color[1, 1] * fine_g, color[1, 2] * fine_g
+    br, bg, bb = color[2, 0] * fine_b, color[2, 1] * fine_b, color[2, 2] * fine_b
+    low_r, low_g, low_b = color[0, 5], color[1, 5], color[2, 5]
+    rt, gt, bt = color[0, 3] * color[0, 4] + low_r, color[1, 3] * color[1, 4] + low_g, color[2, 3] * color[2, 4] + low_b
+    high_r, high_g = _F(255) * color[0, 4] + low_r, _F(255) * color[1, 4] + low_g
+    high_b = _F(255) * color[2, 4] + low_b
     for i in range(start, start + pixels):
         value = fine(words, i)
-        r, g, b = bits(value, 0, 1023) * quarter, bits(value, 10, 1023) * quarter, bits(value, 20, 1023) * quarter
-        put_level(red, i, min(max(rr * r + rg * g + rb * b + rt, zero), top) * rs + ro)
-        put_level(green, i, min(max(gr * r + gg * g + gb * b + gt, zero), top) * gs + go)
-        put_level(blue, i, min(max(br * r + bg * g + bb * b + bt, zero), top) * bs + bo)
+        r, g, b = bits(value, 0, 1023), bits(value, 10, 1023), bits(value, 20, 1023)
+        put_level(red, i, min(max(rr * r + rg * g + rb * b + rt, low_r), high_r))
+        put_level(green, i, min(max(gr * r + gg * g + gb * b + gt, low_g), high_g))
+        put_level(blue, i, min(max(br * r + bg * g + bb * b + bt, low_b), high_b))
 
 
 @compiled

@@ -24,7 +24,15 @@ def _straight(x: Floats | float, y: Floats | float, dx: Floats | float = 0.0, dy
     return Warp(rows((x, 0, dx), (0, y, dy), (0, 0, 1)), straight=True)
 
 
-@GEOMETRY.op(180, "deg", signed=True, sized=True, source=_AUTOAUGMENT)
+@GEOMETRY.op(
+    180,
+    "deg",
+    signed=True,
+    sized=True,
+    source=_AUTOAUGMENT,
+    torchvision=lambda r: f"RandomRotation({r.plain})",
+    albumentations=lambda r: f"Affine(rotate={r.plain})",
+)
 def rotate(angle: Floats, size: Size) -> Warp:
     """Turns the picture about its centre, counter-clockwise for a positive angle."""
     c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
@@ -38,14 +46,27 @@ def quarter_turn(turns: Floats, size: Size) -> Warp:
     return Warp(rows((c, -s / size.aspect, 0), (s * size.aspect, c, 0), (0, 0, 1)))
 
 
-@GEOMETRY.op(3, "share", signed=True, source="Simard et al., ICDAR 2003")
+@GEOMETRY.op(
+    3,
+    "share",
+    signed=True,
+    source="Simard et al., ICDAR 2003",
+    torchvision=lambda r: f"RandomAffine(0, scale={r.factors})",
+    albumentations=lambda r: f"Affine(scale={r.factors})",
+)
 def scale(share: Floats) -> Warp:
     """Makes the picture larger by this share about its centre, or smaller by the inverse factor."""
     f = 1 / factor(share)
     return _straight(f, f)
 
 
-@GEOMETRY.op(3, "share", source="Simonyan and Zisserman, arXiv 1409.1556, section 3.1")
+@GEOMETRY.op(
+    3,
+    "share",
+    source="Simonyan and Zisserman, arXiv 1409.1556, section 3.1",
+    torchvision=lambda r: f"RandomAffine(0, scale={r.shares})",
+    albumentations=lambda r: f"Affine(scale={r.shares})",
+)
 def zoom(share: Floats) -> Warp:
     """Makes the picture larger by this share about its centre, never smaller, so that nothing has to be filled."""
     f = 1 / (1 + share)
@@ -59,49 +80,109 @@ def aspect(share: Floats) -> Warp:
     return _straight(1 / f, f)
 
 
-@GEOMETRY.op(1, "share", signed=True, source=_AUTOAUGMENT)
+@GEOMETRY.op(
+    1,
+    "share",
+    signed=True,
+    source=_AUTOAUGMENT,
+    torchvision=lambda r: f"RandomAffine(0, translate=({r.high:g}, 0))" if r.low == -r.high else None,
+    albumentations=lambda r: f"Affine(translate_percent={{'x': {r.plain}, 'y': 0}})",
+)
 def translate_x(share: Floats) -> Warp:
     """Moves the picture to the right by a share of its width."""
     return _straight(1, 1, dx=-2 * share)
 
 
-@GEOMETRY.op(1, "share", signed=True, source=_AUTOAUGMENT)
+@GEOMETRY.op(
+    1,
+    "share",
+    signed=True,
+    source=_AUTOAUGMENT,
+    torchvision=lambda r: f"RandomAffine(0, translate=(0, {r.high:g}))" if r.low == -r.high else None,
+    albumentations=lambda r: f"Affine(translate_percent={{'x': 0, 'y': {r.plain}}})",
+)
 def translate_y(share: Floats) -> Warp:
     """Moves the picture down by a share of its height."""
     return _straight(1, 1, dy=-2 * share)
 
 
-@GEOMETRY.op(64, "px", signed=True, law="whole", sized=True, source="He et al., arXiv 1512.03385, section 4.2")
+@GEOMETRY.op(
+    64,
+    "px",
+    signed=True,
+    law="whole",
+    sized=True,
+    source="He et al., arXiv 1512.03385, section 4.2",
+    albumentations=lambda r: f"Affine(translate_px={{'x': ({r.low:.0f}, {r.high:.0f}), 'y': 0}})",
+)
 def shift_x(pixels: Floats, size: Size) -> Warp:
     """Moves the picture to the right by whole pixels: with `shift_y`, what padding and cropping at random does."""
     return _straight(1, 1, dx=-2 * pixels / size.width)
 
 
-@GEOMETRY.op(64, "px", signed=True, law="whole", sized=True, source="He et al., arXiv 1512.03385, section 4.2")
+@GEOMETRY.op(
+    64,
+    "px",
+    signed=True,
+    law="whole",
+    sized=True,
+    source="He et al., arXiv 1512.03385, section 4.2",
+    albumentations=lambda r: f"Affine(translate_px={{'x': 0, 'y': ({r.low:.0f}, {r.high:.0f})}})",
+)
 def shift_y(pixels: Floats, size: Size) -> Warp:
     """Moves the picture down by whole pixels: with `shift_x`, what padding and cropping at random does."""
     return _straight(1, 1, dy=-2 * pixels / size.height)
 
 
-@GEOMETRY.op(60, "deg", signed=True, sized=True, source=_AUTOAUGMENT)
+@GEOMETRY.op(
+    60,
+    "deg",
+    signed=True,
+    sized=True,
+    source=_AUTOAUGMENT,
+    torchvision=lambda r: f"RandomAffine(0, shear=({r.low:g}, {r.high:g}, 0, 0))",
+    albumentations=lambda r: f"Affine(shear={{'x': {r.plain}, 'y': 0}})",
+)
 def shear_x(angle: Floats, size: Size) -> Warp:
     """Slants the picture sideways about its centre, its upper half to the right for a positive angle."""
     return Warp(rows((1, np.tan(np.deg2rad(angle)) / size.aspect, 0), (0, 1, 0), (0, 0, 1)))
 
 
-@GEOMETRY.op(60, "deg", signed=True, sized=True, source=_AUTOAUGMENT)
+@GEOMETRY.op(
+    60,
+    "deg",
+    signed=True,
+    sized=True,
+    source=_AUTOAUGMENT,
+    torchvision=lambda r: f"RandomAffine(0, shear=(0, 0, {r.low:g}, {r.high:g}))",
+    albumentations=lambda r: f"Affine(shear={{'x': 0, 'y': {r.plain}}})",
+)
 def shear_y(angle: Floats, size: Size) -> Warp:
     """Slants the picture up and down about its centre, its left half downwards for a positive angle."""
     return Warp(rows((1, 0, 0), (np.tan(np.deg2rad(angle)) * size.aspect, 1, 0), (0, 0, 1)))
 
 
-@GEOMETRY.op(1, "on", law="switch", source=_ALEXNET)
+@GEOMETRY.op(
+    1,
+    "on",
+    law="switch",
+    source=_ALEXNET,
+    torchvision=lambda _: "RandomHorizontalFlip(1)",
+    albumentations=lambda _: "HorizontalFlip()",
+)
 def flip_x(on: Floats) -> Warp:
     """Mirrors the picture left to right."""
     return _straight(1 - 2 * on, 1)
 
 
-@GEOMETRY.op(1, "on", law="switch", source=_ALEXNET)
+@GEOMETRY.op(
+    1,
+    "on",
+    law="switch",
+    source=_ALEXNET,
+    torchvision=lambda _: "RandomVerticalFlip(1)",
+    albumentations=lambda _: "VerticalFlip()",
+)
 def flip_y(on: Floats) -> Warp:
     """Mirrors the picture top to bottom."""
     return _straight(1, 1 - 2 * on)
@@ -110,7 +191,13 @@ def flip_y(on: Floats) -> Warp:
 _CORNERS = np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
 
 
-@GEOMETRY.op(0.8, "share", draws=8, source="torchvision RandomPerspective")
+@GEOMETRY.op(
+    0.8,
+    "share",
+    draws=8,
+    source="torchvision RandomPerspective",
+    torchvision=lambda r: r.only(f"RandomPerspective({r.high:g}, p=1)"),
+)
 def perspective(share: Floats, *inward: Floats) -> Warp:
     """Moves each corner inwards by up to this share of half the sides, as if the picture were seen from aside."""
     moved = _CORNERS * (1 - share[:, None, None] * np.stack(inward, axis=1).reshape(-1, 4, 2))
@@ -138,7 +225,19 @@ def area_sides(area: Floats, u: Floats, low: float, high: float, size: Size) -> 
     return np.minimum(np.sqrt(area * ratio / size.aspect), 1), np.minimum(np.sqrt(area * size.aspect / ratio), 1)
 
 
-@GEOMETRY.op(0.99, "share", draws=3, sized=True, source="Szegedy et al., arXiv 1409.4842, section 6")
+@GEOMETRY.op(
+    0.99,
+    "share",
+    draws=3,
+    sized=True,
+    source="Szegedy et al., arXiv 1409.4842, section 6",
+    torchvision=lambda r: f"RandomResizedCrop({r.size}, scale=({1 - r.high:g}, {1 - r.low:g}))" if r.size else None,
+    albumentations=lambda r: (
+        f"RandomResizedCrop({r.size}, scale=({1 - r.high:g}, {1 - r.low:g}), area_for_downscale='image')"
+        if r.size
+        else None
+    ),
+)
 def resized_crop(left_out: Floats, ratio: Floats, x: Floats, y: Floats, size: Size) -> Warp:
     """Shows a box anywhere, leaving out this share of the area, its width / height from 3/4 to 4/3; antialiased."""
     width, height = area_sides(1 - left_out, ratio, 3 / 4, 4 / 3, size)

@@ -25,7 +25,7 @@ Sides = int | Index
 class Group:
     """Pictures that take an element of the same kind at the same place of their chains.
 
-    rows: which pictures of the batch, one for each row of the element; None: every picture, in order.
+    rows: which pictures of the batch, rising, one for each row of the element; None: every picture, in order.
     """
 
     element: Element
@@ -58,6 +58,21 @@ class Program:
         """Whether any picture changes its size."""
         sides = zip((self.height, self.width), self.size, strict=True)
         return any(bool(np.any(np.not_equal(side, target))) for side, target in sides)
+
+    def part(self, start: int, stop: int) -> Program:
+        """What happens to the pictures from start to stop: one program may be drawn for many batches."""
+        height, width = (side if isinstance(side, int) else side[start:stop] for side in (self.height, self.width))
+        groups: list[Group] = []
+        for group in self.groups:
+            if group.rows is None:
+                groups.append(Group(group.element.take(slice(start, stop))))
+                continue
+            low, high = np.searchsorted(group.rows, (start, stop))
+            if low < high:
+                groups.append(Group(group.element.take(slice(low, high)), group.rows[low:high] - start))
+        count = len(range(self.batch)[start:stop])
+        kept = tuple(group for group in groups if len(group.element))
+        return Program(count, height, width, self.size, self.fill, kept)
 
 
 def merge(batch: int, slots: Sequence[Slot], resizes: bool = False) -> tuple[Group, ...]:

@@ -25,7 +25,13 @@ def erase(side: Floats, x: Floats, y: Floats) -> Box:
     return _box(2 * x - 1, 2 * y - 1, side, side, _GRAY)
 
 
-@REGIONS.op(0.9, "share", draws=4, sized=True, source="Random Erasing, Zhong et al., arXiv 1708.04896")
+@REGIONS.op(
+    0.9,
+    "share",
+    draws=4,
+    sized=True,
+    source="Random Erasing, Zhong et al., arXiv 1708.04896",
+)
 def erase_area(area: Floats, ratio: Floats, x: Floats, y: Floats, level: Floats, size: Size) -> Box:
     """Paints a box of this share of the area in one random level, width / height 0.3 to 3.3, wholly inside."""
     width, height = area_sides(np.maximum(area, 1e-9), ratio, 0.3, 1 / 0.3, size)
