@@ -6,24 +6,25 @@ seed), computed in forward and once more in backward, so nothing is stored but t
 default generator: `torch.manual_seed` reproduces it, and `torch.utils.checkpoint`, which restores that generator,
 recomputes the same mask.
 
-Threads are ours, not numba's: numba's OpenMP layer ends a process that was forked after its first use, and its own
-work queue ends one that calls it from two threads at once.
+Threads are torch's own: `GOMP_parallel` of the OpenMP library that torch has loaded runs the loop on the threads that
+wait for torch's next operation. Threads of ours would have to be woken, which takes longer than the loop; numba's own
+layers end a process that is forked after their first use or that calls them from two threads at once. One thread does
+the work where torch was built without that library, and in a forked process, where OpenMP would wait for threads that
+only the parent has.
 """
 
+import ctypes
 import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn import functional
 
 PIECE = 1 << 31  # elements under one key; beyond it the 32-bit position would repeat
-_WORTH_A_THREAD = 1 << 16  # elements; below this handing over costs more than it saves
 _TYPES = (torch.float32, torch.float64, torch.bfloat16)
 _internals: Any = torch._C  # pyright: ignore[reportPrivateUsage]  # torch has no public question for what we ask
 _forward_mode: Any = forward_ad
@@ -128,15 +129,12 @@ def run(x: Tensor, rule: Rule, seed: int, stride: tuple[int, ...] | None) -> Ten
     y = torch.empty_like(x) if stride is None else torch.empty_strided(x.shape, stride, dtype=x.dtype, device="cpu")
     if x.stride() != y.stride():
         x = torch.empty_strided(y.shape, y.stride(), dtype=x.dtype, device="cpu").copy_(x)
-    source, target = _flat(x), _flat(y)
-    for piece, start in enumerate(range(0, source.size, PIECE)):
-        _fill(source[start : start + PIECE], target[start : start + PIECE], rule, key(seed, piece))
+    width, size = y.element_size(), y.numel()
+    source, target = x.data_ptr(), y.data_ptr()
+    for piece, start in enumerate(range(0, size, PIECE)):
+        where = source + start * width, target + start * width, min(PIECE, size - start)
+        _fill(where, width, rule, key(seed, piece))
     return y
-
-
-def _flat(x: Tensor) -> Any:
-    flat = x.as_strided((x.numel(),), (1,))
-    return flat.view(torch.uint16).numpy() if x.dtype is torch.bfloat16 else flat.numpy()
 
 
 def key(seed: int, piece: int) -> tuple[int, int]:
@@ -148,26 +146,19 @@ def key(seed: int, piece: int) -> tuple[int, int]:
     return z & _MASK32, z >> 32
 
 
-def _fill(x: Any, y: Any, rule: Rule, key: tuple[int, int]) -> None:
+def _fill(where: tuple[int, int, int], width: int, rule: Rule, key: tuple[int, int]) -> None:
+    """`where`: the addresses of x and y and the number of elements, of `width` bytes each."""
     kernel = _kernel()
-    loop = kernel.affine_bfloat16 if x.dtype == np.uint16 else kernel.affine
-    real = np.float64 if x.dtype == np.float64 else np.float32
-    cut = np.uint32(min(round(rule.p * 2**32), 2**32 - 1))
-    fixed = (np.uint32(key[1]), cut, real(rule.scale), real(rule.shift), real(rule.fill))
-    threads = min(torch.get_num_threads(), x.size // _WORTH_A_THREAD)
-    if threads < 2:
-        loop(x, y, np.uint32(key[0]), *fixed)
-        return
+    cut = min(round(rule.p * 2**32), _MASK32)
+    job = kernel.Job(*where, 0, *key, cut, width, rule.scale, rule.shift, rule.fill)
+    threads = min(torch.get_num_threads(), where[2] // kernel.PART)
+    if threads < 2 or os.getpid() != _HOME or not (parallel := _parallel()):
+        kernel.work(ctypes.byref(job))
+    else:
+        parallel(kernel.work, ctypes.byref(job), threads, 0)
 
-    def part(start: int, stop: int) -> None:
-        low = np.uint32((key[0] + start * kernel.GOLDEN) & _MASK32)  # the same sequence, entered at start
-        loop(x[start:stop], y[start:stop], low, *fixed)
 
-    step = -(-x.size // threads)
-    rest = [_pool(os.getpid(), threads - 1).submit(part, a, min(a + step, x.size)) for a in range(step, x.size, step)]
-    part(0, step)
-    for done in rest:
-        done.result()
+_HOME = os.getpid()
 
 
 @cache
@@ -177,6 +168,12 @@ def _kernel() -> Any:
 
 
 @cache
-def _pool(process: int, workers: int) -> ThreadPoolExecutor:
-    """Threads that wait for work; a forked child has none of its parent's threads, so it gets its own."""
-    return ThreadPoolExecutor(workers, thread_name_prefix=f"gapless-dropout-{process}")
+def _parallel() -> Any:
+    """`GOMP_parallel(function, data, threads, flags)`, or None."""
+    try:
+        function = ctypes.CDLL(None).GOMP_parallel
+    except (AttributeError, TypeError):  # another OpenMP, or a system without a table of all loaded names
+        return None
+    function.argtypes = _kernel().Work, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
+    function.restype = None
+    return function
