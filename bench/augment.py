@@ -3,7 +3,7 @@
     python bench/augment.py --json            the compiled and the torch interpreter, and OpenCV by hand, in turns
 
 Started by the peers' runner, which makes its module `common` importable, it answers the runner's requests instead.
-Workloads: W1 pad 4, crop, flip at 32. W2 rotation 15, scale 0.8-1.25, translation .1, shear 10, flip, brightness,
+Workloads: W1 pad 4, crop, flip at 32. W2 rotation 15, scale 0.8-1.2, translation .1, shear 10, flip, brightness,
 contrast, saturation .2 at 32, at 28 gray, at 224. W3 decoded photos: random resized crop to 224, flip, colour jitter
 .4 .4 .4 and hue .1, antialiased. RA and TA: RandAugment(2, 9) and TrivialAugment (wide). W5: W3 from JPEG bytes.
 """
@@ -20,8 +20,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,11 @@ from gapless.augment.image import Policy, Step, cpu
 from gapless.augment.image.batched import run as run_torch
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
-AHEAD = 8
+CORES = sorted(os.sched_getaffinity(0))
+DRAWN = 2048
+"""Pictures that are drawn together."""
+GROUP = 8
+"""Files that are decoded together."""
 NORMAL = cpu.Normal((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 GRAY = cpu.Normal((0.5,), (0.5,))
 
@@ -42,7 +46,7 @@ def steps(*entries: tuple[Any, ...]) -> tuple[Step, ...]:
 
 
 CROP = Policy(steps(("shift_x", 4), ("shift_y", 4), ("flip_x", 1, 0.5)))
-PLACES = (("rotate", 15), ("scale", 0.25), ("translate_x", 0.1), ("translate_y", 0.1), ("shear_x", 10))
+PLACES = (("rotate", 15), ("scale", 0.2), ("translate_x", 0.1), ("translate_y", 0.1), ("shear_x", 10))
 COLOURS = (("brightness", 0.2), ("contrast", 0.2), ("saturation", 0.2))
 CLASSIC = Policy(steps(*PLACES, ("flip_x", 1, 0.5), *COLOURS))
 CLASSIC_GRAY = Policy(steps(*PLACES, ("flip_x", 1, 0.5), *COLOURS[:2]))
@@ -85,23 +89,25 @@ def batches(pictures: Any, count: int) -> Callable[[], Any]:
     return following
 
 
-def programs(policy: Policy, pictures: Any, count: int) -> Callable[[], tuple[Any, Any]]:
-    """The next batch with its program, every picture with draws of its own.
+def plans(policy: Policy, pictures: Any, count: int, normal: cpu.Normal) -> Callable[[], tuple[Any, cpu.Plan, int]]:
+    """The next batch with its plan and its place in it, every picture with draws of its own.
 
-    Programs are drawn for AHEAD batches at a time, as a loader does that knows what comes.
+    A plan is for many batches, as a loader makes it that knows what comes.
     """
     generator, following = np.random.default_rng(0), batches(pictures, count)
-    drawn: deque[tuple[Any, Any]] = deque()
+    drawn: deque[tuple[Any, cpu.Plan, int]] = deque()
 
     def draw() -> None:
-        ahead = [following() for _ in range(AHEAD)]
-        sizes = np.array([picture.shape[:2] for batch in ahead for picture in batch])
-        u = generator.random((len(sizes), policy.columns))
-        height, width = pictures.shape[1:3] if isinstance(pictures, np.ndarray) else sizes.T
-        program = policy.program(u, height, width)
-        drawn.extend((batch, program.part(n * count, (n + 1) * count)) for n, batch in enumerate(ahead))
+        ahead = [following() for _ in range(DRAWN // count)]
+        if isinstance(pictures, np.ndarray):
+            height, width = pictures.shape[1:3]
+        else:
+            height, width = np.array([picture.shape[:2] for batch in ahead for picture in batch]).T
+        program = policy.program(generator.random((len(ahead) * count, policy.columns)), height, width)
+        plan = cpu.prepare(program, pictures[0].shape[-1], normal)
+        drawn.extend((batch, plan, n * count) for n, batch in enumerate(ahead))
 
-    def one() -> tuple[Any, Any]:
+    def one() -> tuple[Any, cpu.Plan, int]:
         if not drawn:
             draw()
         return drawn.popleft()
@@ -109,33 +115,55 @@ def programs(policy: Policy, pictures: Any, count: int) -> Callable[[], tuple[An
     return one
 
 
-def compiled(policy: Policy, pictures: Any, count: int, normal: cpu.Normal = NORMAL) -> Callable[[], torch.Tensor]:
+def in_turns(work: Callable[[], Callable[[torch.Tensor], None]], shape: tuple[int, ...]) -> Callable[[], torch.Tensor]:
     """One batch after the other, into memory that is used again.
 
-    With several threads, each works on batches of its own, so that drawing and pixels overlap.
+    work: makes what fills a batch; every thread has its own. Who asks for a batch takes one that another thread has
+    ready, or else fills one. Each thread keeps to a core, since the scheduler of a busy machine puts threads that wake
+    each other on one. Threads begin when the first batch is asked for.
     """
-    following, lock = programs(policy, pictures, count), threading.Lock()
-    shape = (count, pictures[0].shape[-1], *(policy.size or pictures[0].shape[:2]))
-    free = deque(torch.empty(shape) for _ in range(THREADS + 1))
-    waiting: deque[Future[torch.Tensor]] = deque()
-    pool = ThreadPoolExecutor(THREADS)
+    fill, own = work(), torch.empty(shape)
+    full: SimpleQueue[tuple[torch.Tensor, SimpleQueue[torch.Tensor]]] = SimpleQueue()
+    begun: list[threading.Thread] = []
+    taken: list[tuple[torch.Tensor, SimpleQueue[torch.Tensor]]] = []
 
-    def work(out: torch.Tensor) -> torch.Tensor:
-        with lock:
-            batch, program = following()
-        return cpu.run(program, batch, normal, out)
+    def loop(core: int) -> None:
+        os.sched_setaffinity(threading.get_native_id(), {core})
+        fill, free = work(), SimpleQueue[torch.Tensor]()
+        for _ in range(2):
+            free.put(torch.empty(shape))
+        while True:
+            out = free.get()
+            fill(out)
+            full.put((out, free))
 
     def one() -> torch.Tensor:
-        if THREADS == 1:
-            return work(free[0])
-        while len(waiting) < THREADS:
-            waiting.append(pool.submit(work, free.popleft()))
-        done = waiting.popleft().result()
-        waiting.append(pool.submit(work, free.popleft()))
-        free.append(done)
-        return done
+        while taken:
+            out, free = taken.pop()
+            free.put(out)
+        while len(begun) < THREADS - 1:
+            begun.append(threading.Thread(target=loop, args=(CORES[(len(begun) + 1) % len(CORES)],), daemon=True))
+            begun[-1].start()
+        if full.empty():
+            fill(own)
+            return own
+        taken.append(full.get())
+        return taken[0][0]
 
     return one
+
+
+def compiled(policy: Policy, pictures: Any, count: int, normal: cpu.Normal = NORMAL) -> Callable[[], torch.Tensor]:
+    def work() -> Callable[[torch.Tensor], None]:
+        following = plans(policy, pictures, count, normal)
+
+        def fill(out: torch.Tensor) -> None:
+            batch, plan, start = following()
+            plan.run(batch, start, out)
+
+        return fill
+
+    return in_turns(work, (count, pictures[0].shape[-1], *(policy.size or pictures[0].shape[:2])))
 
 
 def batched(
@@ -156,18 +184,54 @@ def batched(
     return one
 
 
-def decoded(files: list[bytes], count: int) -> Callable[[], torch.Tensor]:
-    """W5: every file is decoded by Pillow when its batch comes."""
-    following, generator = batches(files, count), np.random.default_rng(0)
-    out = torch.empty(count, 3, 224, 224)
+def sizes(files: list[bytes]) -> np.ndarray:
+    """Heights and widths (2, B), from the headers."""
+    if find_spec("simplejpeg"):
+        from simplejpeg import decode_jpeg_header
 
-    def one() -> torch.Tensor:
-        pictures = [np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in following()]
-        heights, widths = np.array([picture.shape[:2] for picture in pictures]).T
-        program = PHOTO.program(generator.random((count, PHOTO.columns)), heights, widths)
-        return cpu.run(program, pictures, NORMAL, out, THREADS)
+        return np.array([decode_jpeg_header(file)[:2] for file in files]).T
+    return np.array([Image.open(io.BytesIO(file)).size[::-1] for file in files]).T
 
-    return one
+
+def decoder() -> Callable[[bytes, np.ndarray, int, int], np.ndarray]:
+    """Decodes a file of some height and width into a buffer where it can: simplejpeg, with its quick transforms as the
+    peers use it, where it is installed, else Pillow."""
+    if not find_spec("simplejpeg"):
+        return lambda file, buffer, height, width: np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
+    from simplejpeg import decode_jpeg
+
+    def decode(file: bytes, buffer: np.ndarray, height: int, width: int) -> np.ndarray:
+        into = buffer[: height * width * 3]
+        decode_jpeg(file, "RGB", fastdct=True, fastupsample=True, buffer=into)
+        return into.reshape(height, width, 3)
+
+    return decode
+
+
+def decoded(files: list[bytes], count: int, policy: Policy) -> Callable[[], torch.Tensor]:
+    """W5: files are decoded GROUP at a time when their batch comes, and augmented while they are in a cache."""
+    largest = int(sizes(files).prod(axis=0).max()) * 3
+
+    def work() -> Callable[[torch.Tensor], None]:
+        following, generator, decode = batches(files, count), np.random.default_rng(0), decoder()
+        buffers = np.empty((GROUP, largest), np.uint8)
+
+        def fill(out: torch.Tensor) -> None:
+            batch = following()
+            heights, widths = sizes(batch)
+            program = policy.program(generator.random((count, policy.columns)), heights, widths)
+            plan = cpu.prepare(program, 3, NORMAL)
+            for start in range(0, count, GROUP):
+                part = range(start, min(start + GROUP, count))
+                pictures = [
+                    decode(batch[n], buffer, int(heights[n]), int(widths[n]))
+                    for n, buffer in zip(part, buffers, strict=False)
+                ]
+                plan.run(pictures, start, out[start : part.stop])
+
+        return fill
+
+    return in_turns(work, (count, 3, 224, 224))
 
 
 def workloads(data: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]]:
@@ -183,7 +247,8 @@ def workloads(data: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]]:
         "RA_224": compiled(rand_augment(), large, 32),
         "TA_32": compiled(trivial_augment(), small, 256),
         "TA_224": compiled(trivial_augment(), large, 32),
-        "W5": decoded(data["jpg"], 32),
+        "W5": decoded(data["jpg"], 32, PHOTO),
+        "W5@yiq": decoded(data["jpg"], 32, PHOTO_YIQ),
     }
 
 
@@ -319,6 +384,8 @@ if __name__ == "__main__":
     if find_spec("common"):
         from common import D, serve
 
+        if THREADS > 1:
+            os.sched_setaffinity(threading.get_native_id(), {CORES[0]})
         serve(workloads(D))
     else:
         main()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gapless.data import Rows, Task
 from gapless.data.builtin import digits
 from gapless.data.splits import complete
+from gapless.data.texts import as_array
 from gapless.models import ModelOptions, choose
 
 
@@ -49,6 +50,26 @@ def table(rows: int = 90, outputs: int = 3, word: str = "mlp", seed: int = 0) ->
         features=("one", "colour", "two", "three"),
     )
     return with_model(task, word, 16)
+
+
+def texts(rows: int = 80, outputs: int = 2, word: str = "text-bag", width: int | None = 8, seed: int = 0) -> Task:
+    """Sentences whose adjective decides, among words that say nothing; classes, or a regression with outputs=0."""
+    rng = np.random.default_rng(seed)
+    says = ("awful", "dull", "nice", "splendid")
+    filler = ("the", "film", "was", "really", "a", "bit", "of", "story", "about", "people", "and", "it", "in", "town")
+    y = rng.integers(0, 4, 2 * rows)
+    found = [
+        " ".join(rng.permutation([*rng.choice(filler, rng.integers(3, 12)), says[value]])).capitalize() + "."
+        for value in y
+    ]
+    labels = (y // 2).astype(np.int64) if outputs else (y + 0.5).astype(np.float32)
+    task = Task(
+        "sentences",
+        Rows(as_array(found[:rows]), labels[:rows]),
+        Rows(as_array(found[rows:]), labels[rows:]),
+        classes=("bad", "good") if outputs else (),
+    )
+    return with_model(task, word, width)
 
 
 class Drops(nn.Module):

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from typer.exceptions import TyperException
 
 from gapless import __version__
+from gapless.cli_augment import augment
 from gapless.errors import GaplessError, UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Optimizer(Enum):
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.add_typer(augment, name="augment")
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -97,12 +99,12 @@ def tune(
     data: Annotated[
         str,
         typer.Argument(
-            help="digits, fashion-mnist, a folder of class folders of pictures, a .csv/.tsv, a .npz, or "
-            "module:function returning a gapless.Task."
+            help="digits, fashion-mnist, a folder of class folders of pictures or .txt files, a .csv/.tsv, a .jsonl or "
+            ".parquet of texts, a .npz, or module:function returning a gapless.Task."
         ),
     ],
     model: Annotated[
-        str | None, typer.Option(help="cnn, resnet, mlp or module:function. Default: by the data.")
+        str | None, typer.Option(help="cnn, resnet, mlp, text-bag, text-cnn or module:function. Default: by the data.")
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Time for everything. Default: 5, unless --trials is given.")
@@ -111,11 +113,16 @@ def tune(
     epochs: Annotated[int | None, typer.Option(help="Length of a training. Default: by data and time.")] = None,
     train_size: Annotated[int | None, typer.Option(help="Use only so many rows to train and choose.")] = None,
     test: Annotated[Path | None, typer.Option(help="Data for the verdict. Default: a share put aside.")] = None,
-    target: Annotated[str | None, typer.Option(help="Tables: the column to predict.")] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="Further test data, scored once at the end, apart from the verdict."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Texts: the column that holds them.")] = None,
+    target: Annotated[str | None, typer.Option(help="Tables and texts: the column to predict.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="fashion-mnist: the folder of its IDX files.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Folders of pictures: the side in pixels.")] = None,
     width: Annotated[int | None, typer.Option(help="Width of a built-in model.")] = None,
-    depth: Annotated[int | None, typer.Option(help="Depth of a built-in resnet or mlp.")] = None,
+    depth: Annotated[int | None, typer.Option(help="Depth of a built-in resnet, mlp or text-bag.")] = None,
     batch_size: Annotated[int, typer.Option(help="Rows a training step.")] = 64,
     optimizer: Annotated[Optimizer, typer.Option(help="What every model is trained with.")] = Optimizer.adamw,
     ema: Annotated[float, typer.Option(help="Judge averaged weights, of this decay (such as 0.99); 0: not.")] = 0.0,
@@ -137,7 +144,9 @@ def tune(
         from gapless.models import ModelOptions
         from gapless.search.run import TuneOptions
 
-        source = SourceOptions(data_dir, test, target, train_size, seed, image_size)
+        source = SourceOptions(
+            data_dir, test, target, train_size, seed, image_size, text=text, also=_further(also or [])
+        )
         task = _task(data, source, model, ModelOptions(width, depth), say)
         options = TuneOptions(
             folder,
@@ -173,6 +182,19 @@ def _check_numbers(options: dict[str, float | None]) -> None:
         raise UsageError(f"--ema must be below 1, got {ema:g}; 0.99 is usual")
 
 
+def _further(also: list[str]) -> tuple[tuple[str, Path], ...]:
+    """The names and places of further test data."""
+    found: dict[str, Path] = {}
+    for entry in also:
+        name, equals, place = entry.partition("=")
+        if not (name.strip() and equals and place):
+            raise UsageError(f"--also must be NAME=FILE, such as tweets=tweets.csv, got {entry!r}")
+        if name in found:
+            raise UsageError(f"--also {name}: the name is given twice; each set needs one of its own")
+        found[name] = Path(place).expanduser()
+    return tuple(found.items())
+
+
 def _fresh_folder(data: str) -> Path:
     """gapless-runs/NAME-1, or the first number that is free."""
     name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data).stem or "run").strip("-") or "run"
@@ -194,21 +216,28 @@ def _task(data: str, source: Any, model: str | None, size: Any, say: Callable[[s
     from dataclasses import replace
 
     from gapless.data.source import load
-    from gapless.models import ModelOptions, choose
+    from gapless.models import BUILTIN, ModelOptions, choose
 
     with _bar() as (bar, line):
         task = load(data, source, lambda done, total: bar.update(line, description="decoding", completed=done / total))
     if task.model is None or model is not None:
         name, build = choose(model, task.kind, task.shape, task.outputs, task.categories, size)
         task = replace(task, model=build, model_name=name)
+        if task.kind == "text" and name in BUILTIN:
+            from gapless.models.text import notes_on
+
+            task = replace(task, notes=(*task.notes, *notes_on(task.develop.x.tolist())))
     elif size != ModelOptions():
         raise UsageError(f"--width and --depth are for built-in models; {task.name} brings a model of its own")
     else:
         task = replace(task, model_name=task.model_name or "the task's own")
     assert task.confirm is not None
     what = f"{len(task.classes)} classes" if task.classes else "a regression"
-    rows = f"{len(task.develop):,} rows to train and choose on, {len(task.confirm):,} for the verdict"
+    noun = "texts" if task.kind == "text" else "rows"
+    rows = f"{len(task.develop):,} {noun} to train and choose on, {len(task.confirm):,} for the verdict"
     say(f"{task.name}: {rows}, {what}.")
+    if task.also:
+        say("Further test data: " + ", ".join(f"{name} ({len(more):,} {noun})" for name, more in task.also) + ".")
     for note in task.notes:
         say(f"  note: {note}")
     if task.skipped:

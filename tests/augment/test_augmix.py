@@ -5,16 +5,12 @@ import pytest
 import torch
 
 from gapless.augment.image.augmix import AugMix, jensen_shannon
+from gapless.augment.image.batched import run
 from gapless.augment.image.policy import Step
-from gapless.augment.image.policy_toml import preset
-
-
-def paper() -> AugMix:
-    return AugMix(tuple(step for step in preset("augmix").steps if isinstance(step, Step)))
 
 
 def test_shares_sum_to_one_and_are_uniform_on_the_simplex() -> None:
-    mix = paper()
+    mix = AugMix.paper()
     shares = mix.shares(np.random.default_rng(0).random((20000, mix.columns)))
     assert shares.shape == (20000, 4)
     np.testing.assert_allclose(shares.sum(1), 1)
@@ -22,6 +18,16 @@ def test_shares_sum_to_one_and_are_uniform_on_the_simplex() -> None:
     np.testing.assert_allclose(shares.mean(0), [1 / 2, 1 / 6, 1 / 6, 1 / 6], atol=0.01)
     weights = shares[:, 1:] / shares[:, 1:].sum(1, keepdims=True)
     np.testing.assert_allclose(weights.var(0), (1 / 3 * 2 / 3) / 4, rtol=0.05)
+
+
+def test_the_papers_operations_are_those_of_severity_3() -> None:
+    mix = AugMix.paper()
+    strengths = {step.op: step.strength for step in mix.steps}
+    assert len(mix.steps) == len(strengths) == 9 and (mix.width, mix.depth) == (3, 3)
+    assert strengths["rotate"] == 0.3 * 30 and strengths["solarize"] == int(0.3 * 256)
+    assert strengths["shear_x"] == strengths["shear_y"] == pytest.approx(np.rad2deg(np.arctan(0.3 * 0.3)), abs=1e-4)
+    assert strengths["translate_x"] == strengths["translate_y"] == pytest.approx(0.3 / 3)
+    assert not {"contrast", "brightness", "saturation", "sharpness"} & set(strengths), "those of the test corruptions"
 
 
 def test_chains_have_every_length_equally_often() -> None:
@@ -38,11 +44,9 @@ def test_chains_have_every_length_equally_often() -> None:
 
 
 def test_a_copy_is_the_mix_of_its_chains_and_keeps_the_dtype() -> None:
-    mix = paper()
+    mix = AugMix.paper()
     u = np.random.default_rng(1).random((16, mix.columns))
     images = torch.rand(16, 3, 20, 20)
-    from gapless.augment.image.batched import run
-
     views = [images, *(run(program, images) for program in mix.programs(u, 20, 20))]
     shares = torch.from_numpy(mix.shares(u)).float()
     wanted = sum(shares[:, i].view(-1, 1, 1, 1) * view for i, view in enumerate(views))
@@ -70,7 +74,7 @@ def test_wrong_arguments_name_what_is_right() -> None:
         AugMix((Step("rotate", 3),), width=0)
     with pytest.raises(ValueError, match="AugMix needs at least one step"):
         AugMix(())
-    mix = paper()
+    mix = AugMix.paper()
     with pytest.raises(ValueError, match=rf"u must have shape \(B, {mix.columns}\)"):
         mix(np.zeros((2, 3)), torch.rand(2, 3, 8, 8))
     with pytest.raises(ValueError, match="at least two views are needed, got 1"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gapless.augment.image.algebra import Color, Warp
-from gapless.augment.image.policy import Policy, Step
+from gapless.augment.image.policy import Choice, Policy, Step
 
 
 def test_columns_count_what_the_steps_read() -> None:
@@ -25,6 +25,12 @@ def test_wrong_arguments_name_what_is_right() -> None:
         Policy((), fill="mirror")  # pyright: ignore[reportArgumentType]  # the point of the test
     with pytest.raises(ValueError, match="pick must be at least 1, or None for every step in order, got 0"):
         Policy((), pick=0)
+    with pytest.raises(
+        ValueError, match="that picks from its steps cannot have one that resizes among them; set `size`"
+    ):
+        Policy((Step("rotate", 5), Step("resized_crop", 0.5)), pick=1)
+    with pytest.raises(ValueError, match="that picks from its steps cannot have choices among them"):
+        Policy((Choice(((),)),), pick=1)
     with pytest.raises(ValueError, match="rotate: magnitude must be uniform or full, got 'half'"):
         Step("rotate", 1, magnitude="half")  # pyright: ignore[reportArgumentType]  # the point of the test
     with pytest.raises(ValueError, match=r"posterize: strength must be a whole number of bits, got 2\.5"):
@@ -55,6 +61,19 @@ def test_picks_are_equally_likely_and_the_identity_is_among_them() -> None:
     for chosen in rows:
         assert chosen is not None
         assert len(chosen) / 4000 == pytest.approx(1 / 4, abs=0.03)
+
+
+def test_a_fixed_number_is_never_drawn_smaller() -> None:
+    """Padding by 4 pixels and cropping: each of the 81 places is as likely as the others."""
+    policy = Policy((Step("pad_crop", 4),))
+    u = np.random.default_rng(0).random((8100, policy.columns))
+    (group,) = policy.program(u, 32, 32).groups
+    moves = np.zeros((8100, 2))
+    moves[slice(None) if group.rows is None else group.rows] = group.element.data[:, :2, 2] * 16
+    places, counts = np.unique(moves.round(9), axis=0, return_counts=True)
+    assert len(places) == 81 and np.abs(places).max() == 4 and (places == np.rint(places)).all()
+    assert counts.min() > 50 and counts.max() < 160
+    assert policy.scaled(0.5).steps == (Step("pad_crop", 4, 0.5),)
 
 
 def test_scaling_weakens_strengths_and_the_chance_of_switches() -> None:

@@ -1,6 +1,10 @@
 """Policies as text, and the policies that are shipped."""
 
+import math
+from pathlib import Path
+
 import numpy as np
+import published
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,6 +15,7 @@ from gapless.augment.image.ops import OPS
 from gapless.augment.image.policy import Choice, Policy, Step
 from gapless.augment.image.policy_toml import dumps, load, loads, preset, presets
 from gapless.augment.image.program import FILLS
+from gapless.augment.image.rand_augment import rand_augment
 
 
 @st.composite
@@ -93,23 +98,107 @@ def test_every_shipped_policy_runs(name: str) -> None:
     assert loads(dumps(policy)) == policy
 
 
-def test_the_shipped_policies_are_the_published_ones() -> None:
-    for name in ("cifar10", "imagenet", "svhn"):
-        (choice,) = preset(f"autoaugment_{name}").steps
-        assert isinstance(choice, Choice)
-        assert [len(option) for option in choice.options] == [2] * 25
-    cifar = preset("autoaugment_cifar10").steps[0]
-    assert isinstance(cifar, Choice)
-    assert cifar.options[1] == (
-        Step("rotate", 6.66667, 0.7, "full"),
-        Step("translate_x", 0.453172, 0.3, "full"),
-    )
+OWN_NAMES = {
+    "Color": "saturation",
+    "AutoContrast": "autocontrast",
+    "ShearX": "shear_x",
+    "ShearY": "shear_y",
+    "TranslateX": "translate_x",
+    "TranslateY": "translate_y",
+}
+
+
+def own_strength(name: str, share: float) -> float:
+    """The strength of an operation of the AutoAugment paper at a share of its range (table 6)."""
+    if name.startswith("Shear"):
+        return math.degrees(math.atan(0.3 * share))
+    if name == "Posterize":
+        return round(4 * share)
+    ranges = {"TranslateX": 150 / 331, "TranslateY": 150 / 331, "Rotate": 30, "Solarize": 256}
+    return ranges.get(name, 0.9) * share
+
+
+@pytest.mark.parametrize("name", ["cifar10", "svhn", "imagenet"])
+def test_autoaugment_is_the_papers_table(name: str) -> None:
+    (choice,) = preset(f"autoaugment_{name}").steps
+    assert isinstance(choice, Choice)
+    lines = getattr(published, name.upper()).strip().splitlines()
+    assert len(choice.options) == len(lines) == 25
+    for option, line in zip(choice.options, lines, strict=True):
+        words = line.split()
+        for step, op, p, level in zip(option, words[::3], words[1::3], words[2::3], strict=True):
+            assert step.op == OWN_NAMES.get(op, op.lower()), line
+            assert step.p == float(p), line
+            if level != ".":
+                assert step.magnitude == "full"
+                assert step.strength == pytest.approx(own_strength(op, int(level) / 9), rel=1e-5), line
+
+
+def test_rand_augment_is_torchvisions_at_any_magnitude() -> None:
+    ops = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast", "Sharpness")
+    for magnitude in (0, 4, 9, 17, 30):
+        policy = rand_augment(3, magnitude)
+        assert len(set(policy.steps)) == 1 and len(policy.steps) == 3
+        assert isinstance(policy.steps[0], Choice)
+        options = {option[0].op: option[0] for option in policy.steps[0].options if option}
+        assert len(policy.steps[0].options) == 14
+        for op in (*ops, "Posterize", "Solarize"):
+            step = options[OWN_NAMES.get(op, op.lower())]
+            assert step.magnitude == "full"
+            assert step.strength == pytest.approx(own_strength(op, magnitude / 30), abs=0.2 if "Shear" in op else 1e-4)
     rand = preset("rand_augment").steps
     assert len(rand) == 2 and rand[0] == rand[1]
     assert isinstance(rand[0], Choice)
-    assert len(rand[0].options) == 14 and rand[0].options[0] == ()
+    ours = rand_augment().steps[0]
+    assert isinstance(ours, Choice)
+    for shipped, made in zip(rand[0].options, ours.options, strict=True):
+        assert [s.op for s in shipped] == [s.op for s in made]
+        assert [s.strength for s in shipped] == pytest.approx([s.strength for s in made], rel=0.03)
+    with pytest.raises(ValueError, match="magnitude must be from 0 to 30, got 31"):
+        rand_augment(2, 31)
+    with pytest.raises(ValueError, match="operations must be at least 1, got 0"):
+        rand_augment(0)
+
+
+def test_trivial_augment_is_the_papers_wide_space() -> None:
     (wide,) = preset("trivial_augment").steps
     assert isinstance(wide, Choice)
-    strengths = {option[0].op: option[0].strength for option in wide.options if option}
-    assert len(wide.options) == 14
-    assert strengths["rotate"] == 135 and strengths["posterize"] == 6 and strengths["brightness"] == 0.99
+    assert len(wide.options) == 14 and wide.options[0] == ()
+    steps = {option[0].op: option[0] for option in wide.options if option}
+    assert {step.magnitude for step in steps.values()} == {"uniform"}
+    slope = math.degrees(math.atan(0.99))
+    wanted = {"shear_x": slope, "shear_y": slope, "shift_x": 32, "shift_y": 32, "rotate": 135, "posterize": 6}
+    wanted |= {"solarize": 256, "autocontrast": 1, "equalize": 1}
+    wanted |= dict.fromkeys(("brightness", "saturation", "contrast", "sharpness"), 0.99)
+    assert {op: step.strength for op, step in steps.items()} == pytest.approx(wanted, rel=1e-5)
+
+
+def test_three_augment_and_classic_are_what_they_say() -> None:
+    flip, choice, *jitter = preset("three_augment").steps
+    assert flip == Step("flip_x", 1, 0.5)
+    assert isinstance(choice, Choice)
+    assert [[s.op for s in option] for option in choice.options] == [["grayscale"], ["solarize"], ["blur"]]
+    assert jitter == [Step("brightness", 0.3), Step("contrast", 0.3), Step("saturation", 0.3)]
+    classic = {step.op: step for step in preset("classic").steps if isinstance(step, Step)}
+    assert classic["flip_x"] == Step("flip_x", 1, 0.5)
+    for op, strength in {"rotate": 15, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2}.items():
+        assert classic[op] == Step(op, strength)
+    assert {"crop", "translate_x", "translate_y", "shear_x", "shear_y"} < set(classic)
+    ends = Policy((Step("scale", classic["scale"].strength),)).program(np.array([[0, 0], [0, 1 - 1e-12]]), 8, 8)
+    sizes = [1 / matrix[0, 0] for matrix in ends.groups[0].element.data]
+    assert sizes == pytest.approx([0.8, 1.2])
+
+
+def test_augmix_is_no_policy() -> None:
+    assert "augmix" not in presets()
+    with pytest.raises(ValueError, match=r"use AugMix\.paper\(\)"):
+        preset("augmix")
+
+
+def test_a_policy_reads_and_writes_itself(tmp_path: Path) -> None:
+    policy = preset("three_augment")
+    assert Policy.loads(policy.to_toml()) == policy
+    (tmp_path / "mine.toml").write_text(policy.to_toml(), encoding="utf-8")
+    assert Policy.load(tmp_path / "mine.toml") == policy
+    with pytest.raises(ValueError, match=r"mine\.txt cannot be read"):
+        Policy.load(tmp_path / "mine.txt")

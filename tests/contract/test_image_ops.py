@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-import gapless.augment
+import gapless
+from gapless.augment.image import cpu
 from gapless.augment.image.algebra import Element
 from gapless.augment.image.batched import run
 from gapless.augment.image.ops import OPS, Size
@@ -61,8 +62,8 @@ class TestEveryOp:
             assert drawn.min() == pytest.approx(-op.strong, rel=1e-3)
             assert (drawn > 0).mean() == pytest.approx((drawn < 0).mean(), abs=1e-3)
             assert set(full) == {-op.strong, op.strong}
-        elif op.law == "switch":
-            assert set(drawn) == set(full) == {1}
+        elif op.law in ("switch", "fixed"):
+            assert set(drawn) == set(full) == {op.strong}
         else:
             assert drawn.min() == pytest.approx(0, abs=1e-3)
             assert set(full) == {op.strong}
@@ -131,6 +132,32 @@ class TestEveryOp:
             assert (out[:, 3] == images[:, 3]).all()
         assert (out[:, :3].int() - augment(strong(name), images[:, :3]).int()).abs().max() <= 1
 
+    def test_the_compiled_interpreter_is_within_one_level(self, name: str) -> None:
+        images = pictures()
+        policy = strong(name, p=0.8)
+        program = policy.program(np.random.default_rng(4).random((6, policy.columns)), 20, 24)
+        compiled = cpu.run(program, np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy()))
+        assert ((compiled * 255).round() - run(program, images)).abs().max() <= 1
+
+    @pytest.mark.parametrize("other", [Step("rotate", 8), Step("brightness", 0.15), Step("sharpness", 0.3)])
+    @pytest.mark.parametrize("first", [True, False])
+    def test_merged_with_another_it_is_the_two_one_by_one(self, name: str, other: Step, first: bool) -> None:
+        """On the interior, where no level is cut, and up to what resampling twice and rounding between them change."""
+        images = 0.25 + 0.5 * pictures(6, height=60, width=72) / 255
+        whole = OPS[name].law != "uniform"
+        step = Step(name, min(OPS[name].strong, 4.0) if whole else OPS[name].strong * 0.1, magnitude="full")
+        steps = (other, step) if first else (step, other)
+        draws = [np.random.default_rng(i).random((6, each.columns)) for i, each in enumerate(steps)]
+        together = run(Policy(steps, fill="edge").program(np.hstack(draws), 60, 72), images)
+        one_by_one = images
+        for each, u in zip(steps, draws, strict=True):
+            one_by_one = run(Policy((each,), fill="edge").program(u, 60, 72), one_by_one)
+        inner = (slice(None), slice(None), slice(16, -16), slice(16, -16))
+        difference = 255 * (together - one_by_one)[inner].abs()
+        assert difference.mean() < 1.5
+        assert (difference > 6).float().mean() < 0.03, "steps in a table make single levels large"
+        assert (255 * (together - images)[inner].abs()).mean() > 2 * difference.mean()
+
     def test_the_same_row_gives_the_same_augmentation(self, name: str) -> None:
         images = pictures()
         assert (augment(strong(name), images, 5) == augment(strong(name), images, 5)).all()
@@ -170,15 +197,59 @@ def test_flipping_twice_is_the_identity() -> None:
         assert (augment(strong(name), once) == images).all()
 
 
+def test_turning_back_is_the_identity() -> None:
+    images = pictures(8, height=21, width=21)
+    turns = Policy((Step("quarter_turn", 3),))
+    for number in range(4):
+        there, back = (np.tile([[0.0, (n + 0.5) / 4]], (8, 1)) for n in (number, -number % 4))
+        once = run(turns.program(there, 21, 21), images)
+        assert (once != images).any() == (number > 0)
+        assert (run(turns.program(back, 21, 21), once) == images).all()
+    once = augment(strong("invert"), images)
+    assert (augment(strong("invert"), once) == images).all()
+
+
+def test_the_identity_is_drawn_for_whole_numbers_as_often_as_any_other() -> None:
+    assert (Step("posterize", 3).magnitudes(np.linspace(0, 1, 400, endpoint=False)) == 0).mean() == 0.25
+
+
+# ── one place for each name ──
+
+DECLARED = ("geometry", "colour", "regions")
+OTHER_PILLARS = ("dropout", "batchnorm", "decay")
+"""They cannot know the operations: no pillar imports another."""
+
+
+def names_in(path: Path) -> set[str]:
+    """Operations that a source file names: in quotes, by importing them, or by declaring them."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    quoted = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in OPS}
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    taken = {a.name for node in imports if (node.module or "").endswith(DECLARED) for a in node.names} & set(OPS)
+    homes = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in OPS}
+    return quoted | taken | (homes if path.stem in DECLARED else set())
+
+
 def test_the_name_of_an_operation_stands_in_one_source_file_only() -> None:
-    """Declared once, as a function; nothing else of the package names it. Kinds of the algebra may share a name."""
+    """So that adding one is one declaration in one file. Kinds of the algebra may share a name with an operation."""
     kinds = {kind.__name__.lower() for kind in Element.__subclasses__()}
-    folder = Path(gapless.augment.__file__).parent
-    for path in folder.rglob("*.py"):
-        words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
-        assert not (words & set(OPS)) - kinds, path
+    root = Path(gapless.__file__).parent
+    image = root / "augment" / "image"
+    places: dict[str, set[str]] = {name: set() for name in OPS}
+    for path in root.rglob("*.py"):
+        part = path.relative_to(root)
+        if part.parts[0] in OTHER_PILLARS or part.parts[:2] == ("augment", "text"):
+            continue
+        for name in names_in(path):
+            if (path.parent == image and path.stem in DECLARED) or name not in kinds:
+                places[name].add(str(part))
     for name, op in OPS.items():
-        home = inspect.getsourcefile(op.function)
-        assert home is not None
-        homes = [path for path in folder.rglob("*.py") if f"\ndef {name}(" in path.read_text()]
-        assert Path(home) in homes
+        assert places[name] == {str(Path(inspect.getfile(op.function)).relative_to(root))}, name
+
+
+def test_a_second_place_would_be_found(tmp_path: Path) -> None:
+    path = tmp_path / "other.py"
+    path.write_text('"""rotate"""\nfrom gapless.augment.image.geometry import scale\nfound = ["erase", "rotates"]\n')
+    assert names_in(path) == {"rotate", "scale", "erase"}
+    path.write_text('"""Turns by rotate."""\nblur = scale = 1\nprint(f"{blur}hue")\n')
+    assert names_in(path) == {"hue"}

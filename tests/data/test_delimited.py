@@ -68,13 +68,13 @@ def test_encodings(encoding: str) -> None:
     assert sheet.notes == ()
 
 
-def test_latin_1_is_found_and_noted() -> None:
+def test_windows_1252_is_found_and_noted() -> None:
     sheet = read("größe,farbe\n1,grün\n".encode("latin-1"))
     assert sheet.columns == {"größe": ["1"], "farbe": ["grün"]}
-    assert sheet.notes == ("a.csv is not UTF-8 and was read as latin-1; check names with accents.",)
+    assert sheet.notes == ("a.csv is not UTF-8 and was read as Windows-1252; check letters with accents.",)
 
 
-def test_latin_1_far_down_the_file() -> None:
+def test_windows_1252_far_down_the_file() -> None:
     sheet = read(b"a,b\n" + b"1,x\n" * 50_000 + "2,é\n".encode("latin-1"))
     assert sheet.columns["b"][-1] == "é"
     assert len(sheet.lines) == 50_001

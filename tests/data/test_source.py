@@ -62,7 +62,7 @@ def test_an_unknown_word_lists_what_is_accepted(here: Path, word: str, suggestio
     assert message.endswith(suggestion)
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "a.png", "csv", "a.npy"])
+@pytest.mark.parametrize("name", ["a.xlsx", "a.png", "csv", "a.npy"])
 def test_a_file_of_another_kind(here: Path, name: str) -> None:
     (here / name).write_bytes(b"x")
     with pytest.raises(DataError, match=f"{name} is a file that gapless cannot read; give a built-in name"):
@@ -73,12 +73,12 @@ def test_a_file_of_another_kind(here: Path, name: str) -> None:
     ("source", "options", "message"),
     [
         ("digits", SourceOptions(data_dir=Path("x")), "--data-dir is for fashion-mnist and has no meaning for digits"),
-        ("digits", SourceOptions(test=Path("x")), "--test is for folders, tables and .npz files"),
-        ("digits", SourceOptions(target="x"), "--target is for tables"),
+        ("digits", SourceOptions(test=Path("x")), "--test is for folders, tables, texts and .npz files"),
+        ("digits", SourceOptions(target="x"), "--target is for tables and files of texts"),
         ("digits", SourceOptions(image_size=8), "--image-size is for folders of pictures"),
         ("fashion-mnist", SourceOptions(test=Path("x")), "--test is for"),
         ("module:function", SourceOptions(test=Path("x")), "--test is for"),
-        (".", SourceOptions(target="x"), "--target is for tables"),
+        (".", SourceOptions(target="x"), "--target is for tables and files of texts"),
         ("t.csv", SourceOptions(image_size=8), "--image-size is for"),
         ("a.npz", SourceOptions(target="y"), "--target is for"),
         ("a.npz", SourceOptions(image_size=8), "--image-size is for"),

@@ -82,7 +82,7 @@ def test_a_class_may_make_the_task(here: Path) -> None:
         (
             HEAD + "def make():\n    return Task('t', Rows(np.zeros(3), np.zeros(3)), classes=('a', 'b'))\n",
             "make",
-            r"raised DataError: t: develop: x must be uint8 .*py line 4\)",
+            r"raised DataError: t: develop: x must be pictures, uint8 .*py line 4\)",
         ),
         (
             HEAD + "def make():\n    y = np.array([0] * 40 + [1])\n"

@@ -178,7 +178,7 @@ def test_pictures_without_class_folders(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_pictures(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "a.doc").write_text("x")
     with pytest.raises(DataError, match="holds neither pictures nor class folders"):
         read(tmp_path)
 

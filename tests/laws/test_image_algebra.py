@@ -16,7 +16,8 @@ SQUARE = Size(64, 64)
 def draw(name: str, batch: int = 5, share: float = 0.3) -> Element:
     op = OPS[name]
     generator = np.random.default_rng(sorted(OPS).index(name))
-    magnitude = generator.uniform(-1 if op.signed else 0, 1, batch) * op.strong * share
+    sign = generator.choice([-1, 1], batch) if op.signed else 1
+    magnitude = generator.uniform(0.2, 1, batch) * sign * op.strong * share
     if op.law != "uniform":
         magnitude = np.rint(np.abs(magnitude) / share)
     return op.element(magnitude, generator.random((op.draws, batch)), SQUARE)

@@ -114,6 +114,32 @@ def test_pictures_of_many_sizes_become_one_batch() -> None:
         assert ((got[b] * 255).round() - wanted[0]).abs().max() <= 2
 
 
+def test_a_plan_for_many_batches_gives_each_what_one_run_gives_all() -> None:
+    sizes = [(40, 30), (26, 33), (8, 90), (1, 1), (3, 2), (9, 9), (50, 20)]
+    images = [pictures(1, 3, *size)[0] for size in sizes]
+    policy = Policy((Step("resized_crop", 0.5), *full("rotate").steps, *full("posterize").steps), size=(9, 9))
+    u = np.random.default_rng(10).random((7, policy.columns))
+    program, normal = policy.program(u, *np.array(sizes).T), cpu.Normal((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+    whole, plan = cpu.run(program, images, normal), cpu.prepare(program, 3, normal)
+    for start, stop in ((4, 7), (0, 4), (2, 2), (0, 7)):
+        assert torch.equal(plan.run(images[start:stop], start), whole[start:stop])
+    with pytest.raises(ValueError, match="the program is for 7 pictures, got number 5 to 8"):
+        plan.run(images[4:7], 5)
+    with pytest.raises(ValueError, match="pictures of other sizes"):
+        plan.run(images[4:6], 3)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 20])
+def test_threads_leave_no_picture_out(threads: int) -> None:
+    policy = Policy((Step("rotate", 30), Step("contrast", 0.5)))
+    images = pictures(13)
+    program = policy.program(np.random.default_rng(11).random((13, policy.columns)), 26, 33)
+    wanted = cpu.run(program, images)
+    for _ in range(30):
+        out = torch.full_like(wanted, float("nan"))
+        assert torch.equal(cpu.run(program, images, out=out, threads=threads), wanted)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (2, 2)])
 def test_tiny_pictures(size: tuple[int, int]) -> None:
     images = pictures(3, 3, *size)
@@ -175,6 +201,10 @@ def test_wrong_pictures_are_refused() -> None:
         cpu.run(program, pictures(), out=torch.zeros(4, 3, 33, 26))
     with pytest.raises(ValueError, match="normal must have 3 means and deviations"):
         cpu.run(program, pictures(), cpu.Normal((0.5,), (0.5,)))
+    with pytest.raises(ValueError, match=r"all pictures must have 3 channels, got shape \(26, 33, 1\)"):
+        cpu.run(program, [*pictures(3), pictures(1, 1)[0]])
+    with pytest.raises(ValueError, match=r"uint8 arrays of shape \(B, H, W, C\), got uint8 \(4, 26, 33\)"):
+        cpu.run(program, pictures()[..., 0])
     with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
         cpu.run(program, pictures(), threads=0)
     with pytest.raises(ValueError, match="at least one pixel and one channel"):

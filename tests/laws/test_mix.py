@@ -143,13 +143,70 @@ def test_a_batch_of_none_and_of_one() -> None:
         assert (paste(x, kept, boxes) == x).all()
 
 
+@pytest.mark.parametrize("per", ["sample", "batch"])
+def test_boxes_are_drawn_for_each_picture_or_once(per) -> None:
+    generator = np.random.default_rng(3)
+    boxes, kept = draw_boxes(draw_pairs(64, 1.0, generator, per), 32, 48, generator, per)
+    assert (len(boxes.unique(dim=0)) == 1) == (per == "batch")
+    assert (len(kept.share.unique()) == 1) == (per == "batch")
+
+
+def test_masks_are_pasted_as_their_pictures_and_blended_as_soft_labels() -> None:
+    """Every picture shows its own mask, so mask and picture can be told apart if they do not move together."""
+    generator = np.random.default_rng(4)
+    masks = torch.from_numpy(generator.integers(0, 5, (6, 12, 16)))
+    pictures = (masks[:, None].float() / 4).repeat(1, 3, 1, 1)
+    boxes, cut = draw_boxes(draw_pairs(6, 1.0, generator), 12, 16, generator)
+    assert torch.equal(paste(pictures, cut, boxes)[:, 0], paste(masks, cut, boxes).float() / 4)
+    assert (paste(masks, cut, boxes) != masks).any()
+    pairs = draw_pairs(6, 1.0, generator)
+    soft = blend(soft_labels(masks, 5), pairs)
+    assert soft.shape == (6, 5, 12, 16)
+    torch.testing.assert_close(soft.sum(1), torch.ones(6, 12, 16))
+    torch.testing.assert_close((soft * torch.arange(5.0).view(1, 5, 1, 1)).sum(1) / 4, blend(pictures, pairs)[:, 0])
+    logits = torch.randn(6, 5, 12, 16)
+    parts = [
+        torch.nn.functional.cross_entropy(logits, m, reduction="none").mean((1, 2))
+        for m in (masks, masks[pairs.partner])
+    ]
+    wanted = (pairs.share * parts[0] + (1 - pairs.share) * parts[1]).mean()
+    torch.testing.assert_close(torch.nn.functional.cross_entropy(logits, soft), wanted)
+
+
+def test_several_labels_at_once_are_blended_each() -> None:
+    many = torch.tensor([[1.0, 1, 0], [0, 1, 1], [0, 0, 0]])
+    pairs = Pairs(torch.tensor([1, 2, 0]), torch.tensor([0.25, 0.5, 1.0]))
+    torch.testing.assert_close(blend(many, pairs), torch.tensor([[0.25, 1, 0.75], [0, 0.5, 0.5], [0, 0, 0]]))
+
+
+def test_accuracy_of_masks_counts_pixels() -> None:
+    masks = torch.tensor([[[0, 1], [1, 1]], [[2, 2], [0, 0]]])
+    logits = torch.nn.functional.one_hot(masks, 3).permute(0, 3, 1, 2).float()
+    assert accuracy(logits, masks) == 1
+    assert accuracy(logits, masks.roll(1, 2)) == 0.5 + 0.25
+    pairs = Pairs(torch.tensor([1, 0]), torch.tensor([0.75, 0.75]))
+    assert accuracy(logits, masks, pairs) == pytest.approx(0.75)
+
+
 def test_wrong_arguments_name_what_is_right() -> None:
     generator = np.random.default_rng(0)
     with pytest.raises(ValueError, match=r"alpha must be above 0, got 0"):
         draw_pairs(4, 0, generator)
     with pytest.raises(ValueError, match=r"smoothing must be in \[0, 1\), got 1"):
         soft_labels(torch.tensor([0]), 2, 1)
+    for labels, got in ((torch.tensor([0, 3]), "from 0 to 3"), (torch.tensor([-1, 1]), "from -1 to 1")):
+        with pytest.raises(ValueError, match=rf"labels must be from 0 to 2, got labels {got}"):
+            soft_labels(labels, 3)
+    with pytest.raises(ValueError, match=r"class numbers, torch\.int64, got torch\.float32"):
+        soft_labels(torch.zeros(2), 2)
+    with pytest.raises(ValueError, match=r"logits \(4, 3\) need labels of shape \(4,\), got \(5,\)"):
+        accuracy(torch.zeros(4, 3), torch.zeros(5, dtype=torch.int64))
     pairs = draw_pairs(4, 1.0, generator)
+    for wrong in ("pixel", "Batch"):
+        with pytest.raises(ValueError, match=f"per must be 'sample' or 'batch', got '{wrong}'"):
+            draw_boxes(pairs, 8, 8, generator, wrong)  # pyright: ignore[reportArgumentType]  # the point of the test
+    with pytest.raises(ValueError, match=r"boxes must have shape \(4, 4\), got \(3, 4\)"):
+        paste(torch.rand(4, 1, 8, 8), pairs, torch.zeros(3, 4))
     with pytest.raises(ValueError, match="5 samples but 4 pairs"):
         blend(torch.rand(5, 2), pairs)
     with pytest.raises(ValueError, match=r"floating point values, got torch\.uint8"):

@@ -25,9 +25,9 @@ MAY_IMPORT = {
     "train": ("functions", "models", *PILLARS, "recipe", "data"),
     "search": ("functions", "models", *PILLARS, "recipe", "data", "train"),
     "diagnose": ("functions", "models", *PILLARS, "recipe", "data", "train"),
-    "report": ("recipe", "data", "train", "search", "diagnose"),
+    "report": (*PILLARS, "recipe", "data", "train", "search", "diagnose"),
 }
-ROOF = ("cli", "__init__", "__main__")
+ROOF = ("cli", "cli_augment", "__init__", "__main__")
 """These may import everything."""
 
 

@@ -4,16 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gapless.errors import DataError, UsageError
-from gapless.models import BUILTIN, CNN, MLP, ModelOptions, ResNet, choose
+from gapless.models import BUILTIN, CNN, MLP, ModelOptions, ResNet, TextBag, choose
 
 
 def test_default_by_the_kind_of_data() -> None:
     name, build = choose(None, "image", (3, 8, 8), 5)
     assert name == "cnn"
     assert isinstance(build(), CNN)
+    name, build = choose(None, "text", (), 2)
+    assert name == "text-bag"
+    assert isinstance(build(), TextBag)
     name, build = choose(None, "table", (4,), 2, (0, 3, 0, 0))
     assert name == "mlp"
     model = build()
@@ -21,15 +24,25 @@ def test_default_by_the_kind_of_data() -> None:
     assert len(model.embed) == 1
 
 
-@pytest.mark.parametrize("kind", ["image", "table"])
+INPUTS: dict[str, tuple[tuple[int, ...], Tensor]] = {
+    "image": ((3, 12, 9), torch.rand(2, 3, 12, 9)),
+    "table": ((6,), torch.rand(2, 6)),
+    "text": ((), torch.tensor([[4, 9, 3], [5, 0, 0]])),
+}
+
+
+@pytest.mark.parametrize("kind", INPUTS)
 def test_every_builtin_takes_what_it_says(kind: str) -> None:
-    shape = (3, 12, 9) if kind == "image" else (6,)
+    shape, inputs = INPUTS[kind]
+    called = {"image": "pictures", "table": "tables", "text": "texts"}
     for word, kinds in BUILTIN.items():
         if kind in kinds:
             _, build = choose(word, kind, shape, 4)
-            assert build()(torch.rand(2, *shape)).shape == (2, 4)
+            assert build()(inputs).shape == (2, 4)
         else:
-            with pytest.raises(UsageError, match=f"{word} takes pictures, this is a table; choose one of: mlp"):
+            takes = " and ".join(called[k] for k in kinds)
+            able = ", ".join(name for name, kinds in BUILTIN.items() if kind in kinds)
+            with pytest.raises(UsageError, match=f"{word} takes {takes}, these are {called[kind]}; choose .*: {able}"):
                 choose(word, kind, shape, 4)
 
 
@@ -41,7 +54,7 @@ def test_each_call_builds_a_new_model() -> None:
 def test_unknown_name() -> None:
     with pytest.raises(UsageError, match=r"no built-in model 'resnt'. Did you mean 'resnet'"):
         choose("resnt", "image", (1, 8, 8), 3)
-    with pytest.raises(UsageError, match="Choose one of: cnn, mlp, resnet"):
+    with pytest.raises(UsageError, match="Choose one of: cnn, mlp, resnet, text-bag, text-cnn"):
         choose("vgg16", "image", (1, 8, 8), 3)
 
 
@@ -60,6 +73,7 @@ def test_options() -> None:
     ("word", "options", "said"),
     [
         ("cnn", ModelOptions(depth=2), "--depth: cnn has three convolutions"),
+        ("text-cnn", ModelOptions(depth=2), "--depth: text-cnn has one layer of convolutions; use text-bag"),
         ("resnet", ModelOptions(width=0), "--width must be at least 1, got 0"),
         ("mlp", ModelOptions(width=-3), "--width must be at least 1, got -3"),
         ("resnet", ModelOptions(depth=0), "--depth must be at least 1, got 0"),
@@ -68,7 +82,7 @@ def test_options() -> None:
 )
 def test_options_that_make_no_sense(word: str, options: ModelOptions, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        choose(word, "image", (1, 8, 8), 3, options=options)
+        choose(word, "text" if word.startswith("text") else "image", (1, 8, 8), 3, options=options)
 
 
 # ── the user's own ──

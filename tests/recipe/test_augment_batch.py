@@ -9,12 +9,12 @@ from recipe_draws import augments
 from torch import Generator, Tensor
 
 from gapless.errors import UsageError
-from gapless.recipe import Augment, ImageOp, Recipe, preset, presets
+from gapless.recipe import Augment, Op, Recipe, preset, presets
 
-ROTATE = ImageOp(op="rotate", strength=20.0)
+ROTATE = Op(op="rotate", strength=20.0)
 PARTS = {
-    "ops": Augment(ops=(ROTATE, ImageOp(op="brightness", strength=0.3))),
-    "pick": Augment(ops=(ROTATE, ImageOp(op="erase", strength=0.3), ImageOp(op="flip_x", strength=1.0)), pick=2),
+    "ops": Augment(ops=(ROTATE, Op(op="brightness", strength=0.3))),
+    "pick": Augment(ops=(ROTATE, Op(op="erase", strength=0.3), Op(op="flip_x", strength=1.0)), pick=2),
     "mixup": Augment(mixup=0.4),
     "cutmix": Augment(cutmix=1.0),
     "mixup or cutmix": Augment(mixup=0.4, cutmix=1.0),

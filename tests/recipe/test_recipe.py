@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from recipe_draws import recipes
 
 from gapless.errors import UsageError
-from gapless.recipe import PILLARS, Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe, preset, presets
+from gapless.recipe import PILLARS, Augment, BatchNorm, Decay, Dropout, Op, Recipe, preset, presets
 
 PARTS = {
     "dropout": Dropout(hidden=0.2),
@@ -66,7 +66,7 @@ def test_settings_without_a_strength_switch_nothing_on(recipe: Recipe) -> None:
 @pytest.mark.parametrize(
     "augment",
     [
-        Augment(ops=(ImageOp(op="rotate", strength=5.0),)),
+        Augment(ops=(Op(op="rotate", strength=5.0),)),
         Augment(mixup=0.1),
         Augment(cutmix=0.1),
         Augment(label_smoothing=0.1),
@@ -139,7 +139,7 @@ def test_from_dict_leaves_its_argument_alone() -> None:
 # ── presets ──
 
 
-@pytest.mark.parametrize("kind", ["image", "table"])
+@pytest.mark.parametrize("kind", ["image", "table", "text"])
 def test_presets_load_and_differ(kind: str) -> None:
     shipped = presets(kind)
     assert len(shipped) >= 4
@@ -161,5 +161,5 @@ def test_presets_of_tables_need_no_pictures() -> None:
 def test_a_preset_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(UsageError, match=r"no preset 'strnog' for images. Did you mean 'strong'"):
         preset("image", "strnog")
-    with pytest.raises(UsageError, match=r"no presets for 'text'. Choose one of: image, table"):
-        presets("text")
+    with pytest.raises(UsageError, match=r"no presets for 'sound'. Choose one of: image, table, text"):
+        presets("sound")

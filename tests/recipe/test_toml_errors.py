@@ -59,7 +59,7 @@ WRONG = {
         'schema = 1\n[augment]\nmixup = 0.1\n\n[[augment.ops]]\nop = "scale"\nstrength = 0.1\n\n'
         '[[augment.ops]]\nop = "rotat"\nstrength = 5',
         9,
-        "there is no image operation 'rotat'. Did you mean 'rotate'?",
+        "there is no operation 'rotat'. Did you mean 'rotate'?",
     ),
     "strength out of an op's range": (
         'schema = 1\n[[augment.ops]]\nop = "rotate"\nstrength = 1000',
@@ -142,7 +142,7 @@ def test_plain_values_that_are_wrong() -> None:
 )
 def test_a_recipe_names_ops_of_ours_and_imports_nothing(op: str) -> None:
     before = set(sys.modules)
-    with pytest.raises(UsageError, match="there is no image operation"):
+    with pytest.raises(UsageError, match="there is no operation"):
         Recipe.from_dict({"augment": {"ops": [{"op": op, "strength": 1}]}})
     with pytest.raises(UsageError, match="there is no 'model'"):
         Recipe.from_dict({"model": op})

@@ -4,22 +4,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gapless.recipe import PILLARS, Augment, ImageOp, Recipe, presets
+from gapless.recipe import PILLARS, Augment, Op, Recipe, presets
 from gapless.search.space import KNOBS, OFF, RATES, Knob, fit, knobs, moves, summary
 
 ALL = [(kind, knob) for kind, found in KNOBS.items() for knob in found]
-EVERY = list({k.name: k for found in KNOBS.values() for k in found}.values())
 
 
-def turned(positions: list[float]) -> Recipe:
-    """A recipe as the search makes them: every knob at a position."""
+def turned(kind: str, positions: list[float]) -> Recipe:
+    """A recipe as the search makes them: every knob of a kind of data at a position."""
     recipe = Recipe()
-    for knob, position in zip(EVERY, positions, strict=True):
+    for knob, position in zip(KNOBS[kind], positions, strict=True):
         recipe = knob.write(recipe, knob.value(position))
     return recipe
 
 
-searched = st.lists(st.floats(OFF, 1), min_size=len(EVERY), max_size=len(EVERY)).map(turned)
+def searched(kind: str) -> st.SearchStrategy[Recipe]:
+    size = len(KNOBS[kind])
+    return st.lists(st.floats(OFF, 1), min_size=size, max_size=size).map(lambda positions: turned(kind, positions))
+
+
 WHOLE = {"batch norm", "pick"}
 """Knobs that take whole numbers."""
 
@@ -47,10 +50,11 @@ class TestKnob:
         assert knob.position(knob.low / 3) == 0
 
     @settings(max_examples=25)
-    @given(recipe=searched, position=st.floats(0, 1))
+    @given(data=st.data(), position=st.floats(0, 1))
     def test_reads_what_it_writes_and_touches_nothing_else(
-        self, kind: str, knob: Knob, recipe: Recipe, position: float
+        self, kind: str, knob: Knob, data: st.DataObject, position: float
     ) -> None:
+        recipe = data.draw(searched(kind))
         value = knob.value(position)
         written = knob.write(recipe, value)
         expected = max(1, round(value)) if knob.name in WHOLE else float(f"{value:.2g}")
@@ -63,8 +67,9 @@ class TestKnob:
         assert knob.write(written, value) == written
 
     @settings(max_examples=25)
-    @given(recipe=searched)
-    def test_off_is_off(self, kind: str, knob: Knob, recipe: Recipe) -> None:
+    @given(data=st.data())
+    def test_off_is_off(self, kind: str, knob: Knob, data: st.DataObject) -> None:
+        recipe = data.draw(searched(kind))
         written = knob.write(recipe, 0.0)
         assert knob.read(written) == 0
         assert Recipe.from_dict(written.to_dict()) == written
@@ -124,7 +129,7 @@ def starts(kind: str) -> list[Recipe]:
     """The presets, a single op to pick from, and what two further moves make of them."""
     found = list(presets(kind).values())
     if kind == "image":
-        only = Augment(ops=(ImageOp(op="rotate", strength=10.0),), pick=1, mixup=0.2)
+        only = Augment(ops=(Op(op="rotate", strength=10.0),), pick=1, mixup=0.2)
         found.append(found[0].replace("augment", only))
     for _ in range(2):
         steps = [m.recipe for recipe in found for m in moves(recipe, 0.01, KNOBS[kind], RATES["adamw"])]

@@ -6,10 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_tasks import pictures, table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_tasks import pictures, table, with_model
 
-from gapless.data import Rows
-from gapless.train import draws
+from gapless.data import Rows, Task
+from gapless.recipe import Augment, Op, Recipe
+from gapless.recipe.augment import vary
+from gapless.train import draws, loop
 from gapless.train.batches import Feed, Scale
 from gapless.train.memory import keep_big_blocks
 
@@ -123,11 +127,119 @@ def test_an_order_holds_every_row_once() -> None:
 
 
 def test_uniforms_are_uniform() -> None:
-    u = draws.uniforms(3, "augment", 2, 4000, 5)
+    u = draws.uniforms(3, "augment", 2, np.arange(4000), 5)
     assert u.shape == (4000, 5)
     assert u.min() >= 0
     assert u.max() < 1
     assert np.abs(u.mean(0) - 0.5).max() < 0.03
+
+
+@settings(max_examples=50)
+@given(
+    columns=st.integers(0, 30),
+    rows=st.lists(st.integers(0, 999), max_size=20),
+    seed=st.integers(0, 2**63),
+    epoch=st.integers(0, 10**6),
+)
+def test_uniforms_are_the_lines_of_numpys_table(columns: int, rows: list[int], seed: int, epoch: int) -> None:
+    table = draws.stream(seed, "augment", epoch).random((1000, columns))
+    assert np.array_equal(draws.uniforms(seed, "augment", epoch, np.array(rows, np.int64), columns), table[rows])
+
+
+def test_uniforms_far_down_the_table() -> None:
+    """No line before the one asked for is made; it is where numpy arrives by jumping."""
+    row, columns = 10**15, 8
+    generator = np.random.Philox(draws.key(0, "augment", 0))
+    generator.advance(row * columns // 4)
+    wanted = np.random.Generator(generator).random(columns)
+    assert np.array_equal(draws.uniforms(0, "augment", 0, np.array([row]), columns)[0], wanted)
+
+
+# ── the compiled interpreter ──
+
+OPS = (
+    Op(op="rotate", strength=20.0),
+    Op(op="flip_x", strength=1.0, p=0.5),
+    Op(op="brightness", strength=0.4),
+    Op(op="erase", strength=0.3, p=0.5),
+)
+
+
+def photos(side: int = 64, rows: int = 24) -> Rows:
+    """Smooth colours: the interpreters differ by a level on any picture, noise would only hide more."""
+    rng = np.random.default_rng(0)
+    x = np.kron(rng.integers(0, 256, (rows, 4, 4, 3)), np.ones((1, side // 4, side // 4, 1))).astype(np.uint8)
+    return Rows(x, np.arange(rows) % 3)
+
+
+def feed_of(rows: Rows) -> Feed:
+    return Feed(rows, Scale.of(rows, 3, np.arange(len(rows))), 3, CPU)
+
+
+@pytest.mark.parametrize(
+    ("side", "channels", "compiled"), [(8, 1, False), (28, 1, False), (63, 3, False), (64, 3, True), (111, 1, True)]
+)
+def test_the_size_alone_decides_who_augments(side: int, channels: int, compiled: bool) -> None:
+    rows = Rows(np.zeros((4, side, side, channels), np.uint8), np.arange(4) % 2)
+    assert feed_of(rows).compiled is compiled
+    assert not feed_of(table().develop).compiled
+
+
+@pytest.mark.parametrize("part", [Augment(ops=OPS), Augment(ops=OPS, pick=2), Augment(ops=OPS, fill="reflect")])
+def test_compiled_is_within_a_level_of_torch(part: Augment) -> None:
+    rows = photos()
+    feed, policy, index = feed_of(rows), part.policy(), torch.tensor([5, 3, 20, 3, 0])
+    chances = draws.uniforms(0, "augment", 1, index.numpy(), policy.columns)
+    compiled = feed.varied(policy.program(chances, 64, 64), index)
+    wanted = feed.normal(vary(part, feed.raw(index), chances))
+    least = min(feed.scale.sd)
+    assert ((compiled - wanted).abs() > 1.01 / 255 / least).float().mean() < 0.01
+    assert torch.equal(compiled[1], compiled[3]) is torch.equal(wanted[1], wanted[3])
+
+
+def test_memory_is_used_again_and_a_batch_may_shrink_or_grow() -> None:
+    feed, policy = feed_of(photos()), Augment(ops=OPS).policy()
+
+    def varied(*rows: int) -> torch.Tensor:
+        chances = draws.uniforms(0, "augment", 0, np.array(rows), policy.columns)
+        return feed.varied(policy.program(chances, 64, 64), torch.tensor(rows))
+
+    first = varied(1, 2, 3, 4)
+    place, kept = first.data_ptr(), first.clone()
+    again = varied(4, 2)
+    assert again.data_ptr() == place
+    assert torch.equal(again, kept[[3, 1]])
+    assert torch.equal(varied(*range(12))[1:5], kept)
+
+
+def test_training_with_the_compiled_interpreter_is_reproducible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bits however many batches are augmented together, and on a second run."""
+    rows = photos()
+    task = with_model(Task("photos", rows, classes=("a", "b", "c")), "cnn", 4)
+    recipe = Recipe(augment=Augment(ops=OPS, pick=1, mixup=0.2, cutmix=0.5, label_smoothing=0.1))
+    found: list[list[torch.Tensor]] = []
+    for together in (2**21, 2**21, 1):
+        monkeypatch.setattr(loop, "VARIED_TOGETHER", together)
+        trainer = loop.Trainer(task, np.arange(20), recipe, 0.01, 0, loop.Plan(2, 6), rows)
+        assert isinstance(trainer.feed, Feed)
+        assert trainer.feed.compiled
+        trainer.run_to(2)
+        found.append([parameter.detach() for parameter in trainer.model.parameters()])
+    assert all(torch.equal(a, b) and torch.equal(a, c) for a, b, c in zip(*found, strict=True))
+
+
+def test_the_compiled_interpreter_augments_in_training() -> None:
+    """Not just in name: a training with it comes near the one with torch's, and far from one without augmentation."""
+    rows = photos()
+    task = with_model(Task("photos", rows, classes=("a", "b", "c")), "cnn", 4)
+    ends: list[torch.Tensor] = []
+    for recipe, compiled in ((Augment(ops=OPS), True), (Augment(ops=OPS), False), (Augment(), False)):
+        trainer = loop.Trainer(task, np.arange(24), Recipe(augment=recipe), 0.01, 0, loop.Plan(1, 8), rows)
+        assert isinstance(trainer.feed, Feed)
+        trainer.feed.compiled = compiled
+        trainer.run_to(1)
+        ends.append(torch.cat([parameter.detach().flatten() for parameter in trainer.model.parameters()]))
+    assert (ends[0] - ends[1]).norm() < 0.1 * (ends[0] - ends[2]).norm()
 
 
 def test_keep_big_blocks_says_whether_it_did() -> None:

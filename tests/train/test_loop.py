@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_tasks import Drops, pictures, table
+from small_tasks import Drops, pictures, table, texts
 from torch import Tensor, nn
 
 from gapless.data import Task
-from gapless.recipe import Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe, preset
+from gapless.recipe import Augment, BatchNorm, Decay, Dropout, Op, Recipe, preset
 from gapless.train.batches import Feed
 from gapless.train.loop import Diverged, Plan, Trainer, build
 
@@ -22,9 +22,15 @@ EVERYTHING = Recipe(
     dropout=Dropout(hidden=0.2, channel=0.1, input=0.05),
     batchnorm=BatchNorm(insert=True),
     decay=Decay(strength=0.1),
-    augment=Augment(ops=(ImageOp(op="rotate", strength=20.0),), mixup=0.3, cutmix=0.5, label_smoothing=0.1),
+    augment=Augment(ops=(Op(op="rotate", strength=20.0),), mixup=0.3, cutmix=0.5, label_smoothing=0.1),
 )
 FOR_TABLES = preset("table", "strong")
+FOR_TEXTS = Recipe(
+    dropout=Dropout(hidden=0.2, embedding=0.2, word=0.1),
+    batchnorm=BatchNorm(insert=True),
+    decay=Decay(strength=0.1),
+    augment=Augment(ops=(Op(op="swap", strength=0.3), Op(op="delete", strength=0.2)), pick=1, mixup=0.3),
+)
 
 
 def with_drops() -> Task:
@@ -56,6 +62,9 @@ SETTINGS: dict[str, tuple[Callable[[], Task], Recipe, dict[str, Any]]] = {
     "mlp": (lambda: pictures(word="mlp"), STRONG, {}),
     "own dropout and batch norm": (with_drops, STRONG, {"ema": 0.9}),
     "table, classes": (table, FOR_TABLES, {"ema": 0.9}),
+    "texts, bag, EMA": (texts, FOR_TEXTS, {"ema": 0.9}),
+    "texts, convolutions, SGD": (lambda: texts(word="text-cnn"), FOR_TEXTS, {"optimizer": "sgd"}),
+    "texts, regression": (lambda: texts(outputs=0), FOR_TEXTS, {}),
     "table, regression, SGD": (lambda: table(outputs=0), FOR_TABLES, {"optimizer": "sgd"}),
 }
 
@@ -179,7 +188,7 @@ def augmented(batch_size: int, monkeypatch: pytest.MonkeyPatch, together: int = 
     x = task.develop.x.copy()
     x[:, 0, 0, 0] = np.arange(len(x))
     task = replace(task, develop=replace(task.develop, x=x))
-    recipe = Recipe(augment=Augment(ops=(ImageOp(op="brightness", strength=0.5), ImageOp(op="contrast", strength=0.5))))
+    recipe = Recipe(augment=Augment(ops=(Op(op="brightness", strength=0.5), Op(op="contrast", strength=0.5))))
     t = trainer(task, recipe, batch_size=batch_size, rows=60)
     seen: dict[int, bytes] = {}
     order: list[int] = []
@@ -212,7 +221,7 @@ def test_augmentation_of_a_row_depends_on_no_other_row(monkeypatch: pytest.Monke
 def test_augmentation_differs_between_epochs_and_rows() -> None:
     task = pictures()
     same = replace(task.develop, x=np.repeat(task.develop.x[:1], len(task.develop), 0))
-    t = trainer(replace(task, develop=same), Recipe(augment=Augment(ops=(ImageOp(op="rotate", strength=90.0),))))
+    t = trainer(replace(task, develop=same), Recipe(augment=Augment(ops=(Op(op="rotate", strength=90.0),))))
     batches = [np.arange(30), np.arange(30, 60)]
     seen: set[bytes] = set()
     for t.epoch in (0, 1):

@@ -50,9 +50,7 @@ def draw_pairs(
     """
     if not alpha > 0:
         raise UsageError(f"alpha must be above 0, got {alpha!r}")
-    if per not in ("sample", "batch"):
-        raise UsageError(f"per must be 'sample' or 'batch', got {per!r}")
-    shares = generator.beta(alpha, alpha, size=batch if per == "sample" else 1)
+    shares = generator.beta(alpha, alpha, size=batch if _per(per) == "sample" else 1)
     share = torch.from_numpy(np.broadcast_to(shares, (batch,)).astype(np.float32))
     return Pairs(torch.from_numpy(generator.permutation(batch)), share)
 
@@ -63,17 +61,25 @@ def soft_labels(labels: Tensor, classes: int, smoothing: float = 0.0) -> Tensor:
     Szegedy et al., arXiv 1512.00567, section 7 (label smoothing). The same as torch's `label_smoothing`.
 
     Args:
-        labels: (B,) class numbers, int64.
+        labels: (B,) class numbers, int64; segmentation masks (B, H, W) become (B, classes, H, W).
         smoothing: s in [0, 1).
     """
     if not 0 <= smoothing < 1:
         raise UsageError(f"smoothing must be in [0, 1), got {smoothing!r}")
-    out = torch.full((len(labels), classes), smoothing / classes, device=labels.device)
-    return out.scatter_(1, labels.view(-1, 1), 1 - smoothing + smoothing / classes)
+    if labels.dtype != torch.int64:
+        raise DataError(f"labels must be class numbers, torch.int64, got {labels.dtype}")
+    # On an accelerator, looking at the labels would make the host wait for it.
+    if labels.device.type == "cpu" and labels.numel():
+        low, high = (int(number) for number in torch.aminmax(labels))
+        if low < 0 or high >= classes:
+            raise DataError(f"labels must be from 0 to {classes - 1}, got labels from {low} to {high}")
+    out = torch.full((len(labels), classes, *labels.shape[1:]), smoothing / classes, device=labels.device)
+    return out.scatter_(1, labels.unsqueeze(1), 1 - smoothing + smoothing / classes)
 
 
 def blend(values: Tensor, pairs: Pairs) -> Tensor:
-    """share * own + (1 - share) * partner's: mixup of pictures, of soft or multi-hot labels, of regression targets.
+    """share * own + (1 - share) * partner's: mixup of pictures, of regression targets, of labels and masks that are
+    soft (`soft_labels`) or multi-hot.
 
     Args:
         values: (B, ...) floating point.
@@ -84,18 +90,27 @@ def blend(values: Tensor, pairs: Pairs) -> Tensor:
     return torch.lerp(values[pairs.partner], values, pairs.column(values))
 
 
-def draw_boxes(pairs: Pairs, height: int, width: int, generator: np.random.Generator) -> tuple[Tensor, Pairs]:
+def draw_boxes(
+    pairs: Pairs,
+    height: int,
+    width: int,
+    generator: np.random.Generator,
+    per: Literal["sample", "batch"] = "sample",
+) -> tuple[Tensor, Pairs]:
     """The box that each picture takes from its partner, and the pairs with the share that remains outside it.
 
     Yun et al., CutMix, arXiv 1905.04899, section 3.1: sides sqrt(1 - share) of the picture's, the centre anywhere in
-    the picture, cut at its edges; the share is then set to the true one.
+    the picture, cut at its edges; the share is then set to the true one. The paper has one box for the batch.
+
+    Args:
+        per: `batch`: all boxes have the same centre, and with pairs drawn per batch the same sides.
 
     Returns:
         boxes (B, 4) int64: left, top, right, bottom in pixels, right and bottom outside; and the corrected pairs.
     """
     side = np.sqrt(1 - pairs.share.cpu().numpy().astype(np.float64))
     sizes = np.array([width, height])
-    center = np.floor(generator.random((len(side), 2)) * sizes)
+    center = np.floor(generator.random((len(side) if _per(per) == "sample" else 1, 2)) * sizes)
     half = np.rint(side[:, None] * sizes) / 2
     low = np.clip(np.floor(center - half + 0.5), 0, sizes)
     high = np.clip(np.floor(center + half + 0.5), 0, sizes)
@@ -113,6 +128,8 @@ def paste(pictures: Tensor, pairs: Pairs, boxes: Tensor) -> Tensor:
         boxes: (B, 4) from `draw_boxes`.
     """
     _check(pictures, pairs)
+    if boxes.shape != (len(pictures), 4):
+        raise DataError(f"boxes must have shape ({len(pictures)}, 4), got {tuple(boxes.shape)}")
     height, width = pictures.shape[-2:]
     x = torch.arange(width, device=pictures.device)
     y = torch.arange(height, device=pictures.device)[:, None]
@@ -163,14 +180,26 @@ def accuracy(logits: Tensor, labels: Tensor, pairs: Pairs | None = None) -> floa
     """The share of right answers against hard labels; a mixed sample counts its two labels by their shares.
 
     Args:
-        logits: (B, classes).
-        labels: (B,) the class numbers before mixing.
+        logits: (B, classes), or (B, classes, H, W).
+        labels: (B,) the class numbers before mixing, or masks (B, H, W) of them.
     """
+    if logits.shape[:1] + logits.shape[2:] != labels.shape:
+        raise DataError(
+            f"logits {tuple(logits.shape)} need labels of shape {tuple(logits.shape[:1] + logits.shape[2:])}, "
+            f"got {tuple(labels.shape)}"
+        )
     right = (logits.argmax(1) == labels).to(torch.float32)
     if pairs is not None:
+        _check(labels, pairs)
         other = (logits.argmax(1) == labels[pairs.partner]).to(torch.float32)
-        right = torch.lerp(other, right, pairs.share)
+        right = torch.lerp(other, right, pairs.column(right))
     return float(right.mean())
+
+
+def _per(per: str) -> str:
+    if per not in ("sample", "batch"):
+        raise UsageError(f"per must be 'sample' or 'batch', got {per!r}")
+    return per
 
 
 def _check(values: Tensor, pairs: Pairs) -> None:

@@ -53,8 +53,9 @@ def load_arrays(path: Path, options: SourceOptions) -> Task:
     labels = labels_from_array(develop.y, develop.where)
     _require_labels(labels, develop.where)
     confirm_y = None if confirm is None else _test_labels(confirm, labels.classes)
+    also = [(name, _part(file, _read(file), "x", "y")) for name, file in options.also]
     if develop.x.ndim == 2:
-        return _table(path.name, develop, labels, confirm, confirm_y, options)
+        return _table(path.name, develop, labels, confirm, confirm_y, also, options)
     pixels, note = _pixels(develop)
     task = Task(
         path.name,
@@ -62,6 +63,7 @@ def load_arrays(path: Path, options: SourceOptions) -> Task:
         None if confirm is None or confirm_y is None else Rows(_pixels(confirm)[0], confirm_y),
         classes=labels.classes,
         notes=(labels.note, *note),
+        also=tuple((name, Rows(_pixels(part)[0], _test_labels(part, labels.classes))) for name, part in also),
     )
     return complete(task, options.train_size, options.seed)
 
@@ -72,17 +74,22 @@ def _table(
     labels: Labels,
     confirm: _Part | None,
     confirm_y: Array | None,
+    also: list[tuple[str, _Part]],
     options: SourceOptions,
 ) -> Task:
     columns = _columns(part)
     develop, aside = divide(labels.y, options.train_size, confirm is not None, options.seed)
     encoder = fit(list(columns.values()), develop, part.where)
+
+    def rows(test: _Part, y: Array) -> Rows:
+        if test.x.shape[1:] != part.x.shape[1:]:
+            raise DataError(f"{test.where}: x must have {part.x.shape[1]} columns like x, got {test.x.shape}")
+        return Rows(encoder.encode(_columns(test), np.arange(len(test.x))), y)
+
     if confirm is None or confirm_y is None:
         confirm_rows = Rows(encoder.encode(columns, aside), labels.y[aside])
     else:
-        if confirm.x.shape[1:] != part.x.shape[1:]:
-            raise DataError(f"{confirm.where}: x must have {part.x.shape[1]} columns like x, got {confirm.x.shape}")
-        confirm_rows = Rows(encoder.encode(_columns(confirm), np.arange(len(confirm.x))), confirm_y)
+        confirm_rows = rows(confirm, confirm_y)
     task = Task(
         name,
         Rows(encoder.encode(columns, develop), labels.y[develop]),
@@ -91,6 +98,7 @@ def _table(
         categories=encoder.categories,
         features=encoder.features,
         notes=(labels.note, *encoder.notes),
+        also=tuple((name, rows(test, _test_labels(test, labels.classes))) for name, test in also),
     )
     return checked(task)
 

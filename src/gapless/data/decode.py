@@ -73,10 +73,22 @@ def decode(path: Path, side: int) -> Pixels:
         return _narrowed(np.asarray(resized).reshape(side, side, -1))
 
 
+def decode_whole(path: Path, channels: int) -> Pixels:
+    """The picture, upright, as (height, width, channels) with 1 (gray), 3 or 4 channels.
+
+    Of an animation the first frame counts. 16 bits are scaled to 8.
+    """
+    with _opened(path) as picture:
+        ImageOps.exif_transpose(picture, in_place=True)
+        mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+        whole = picture if picture.mode == mode else _in_bytes(picture).convert(mode)
+        return np.asarray(whole).reshape(whole.height, whole.width, channels)
+
+
 def widened(pixels: Pixels, channels: int) -> Pixels:
     """The same picture with 1, 3 or 4 channels, not fewer than it has."""
     if pixels.shape[2] > channels:
-        raise UnusableError("changed while it was read")
+        raise UnusableError(f"has {pixels.shape[2]} channels where {channels} were expected")
     if pixels.shape[2] == channels:
         return pixels
     wide = np.full((*pixels.shape[:2], channels), 255, dtype=np.uint8)

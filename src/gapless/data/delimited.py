@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
+from gapless.data.encodings import Encoding, encoding_of
 from gapless.data.labels import MISSING, number
 from gapless.data.task import Skipped
 from gapless.errors import DataError
@@ -35,35 +35,37 @@ class Sheet:
     notes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
 
+    def where(self, row: int) -> str:
+        """The place of a row, for people."""
+        return f"{self.path.name} line {self.lines[row]}"
 
-def read_sheet(path: Path) -> Sheet:
-    """Reads a .csv or .tsv file: UTF-8, UTF-16 or latin-1; separated by comma, semicolon, tab or bar; with a header."""
-    encoding = _encoding(path)
+
+def read_sheet(path: Path, longest: int | None = None) -> Sheet:
+    """Reads a .csv or .tsv file: separated by comma, semicolon, tab or bar; with a header; for encodings see there.
+
+    Args:
+        longest: characters that a cell may have; None takes what Python's csv module allows, 131,072.
+    """
+    encoding = encoding_of(path)
     try:
-        return _read(path, encoding, ())
+        with _cells_up_to(longest):
+            return _read(path, encoding)
     except UnicodeDecodeError as error:
-        if encoding != "utf-8-sig":
-            raise DataError(f"{path}: is not whole {encoding} text ({error}); save it as UTF-8") from error
-    return _read(path, "latin-1", (f"{path.name} is not UTF-8 and was read as latin-1; check names with accents.",))
+        raise DataError(f"{path}: is not whole {encoding.name} text ({error}); save it as UTF-8") from error
 
 
-def _encoding(path: Path) -> str:
-    with path.open("rb") as stream:
-        head = stream.read(4096)
-    if not head.strip():
-        raise DataError(f"{path}: the file is empty")
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    # In UTF-16 without its mark every second byte of plain letters is zero.
-    even, odd = head[::2].count(0), head[1::2].count(0)
-    if max(even, odd) > 0.3 * len(head) and min(even, odd) == 0:
-        return "utf-16-le" if odd else "utf-16-be"
-    if even or odd or head.startswith(b"PK\x03\x04"):
-        raise DataError(f"{path}: is not a text file; save a spreadsheet as CSV")
-    return "utf-8-sig"
+@contextmanager
+def _cells_up_to(longest: int | None) -> Generator[None]:
+    """The csv module's limit is one for the whole process; it is given back."""
+    before = csv.field_size_limit()
+    csv.field_size_limit(longest or before)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
-def _read(path: Path, encoding: str, notes: tuple[str, ...]) -> Sheet:
+def _read(path: Path, encoding: Encoding) -> Sheet:
     with _opened(path, encoding) as stream:
         separator = _separator(path, stream)
     with _opened(path, encoding) as stream:
@@ -82,7 +84,8 @@ def _read(path: Path, encoding: str, notes: tuple[str, ...]) -> Sheet:
             f"{first.where} ({first.reason}); check the separator, here {_SEPARATORS[separator]}, and the quotes"
         )
     _require_header(path, header, columns)
-    return Sheet(path, separator, dict(zip(names, columns, strict=True)), lines, (*notes, *renamed), tuple(skipped))
+    notes = (encoding.note, *renamed) if encoding.note else renamed
+    return Sheet(path, separator, dict(zip(names, columns, strict=True)), lines, notes, tuple(skipped))
 
 
 def _rows(
@@ -106,9 +109,9 @@ def _rows(
 
 
 @contextmanager
-def _opened(path: Path, encoding: str) -> Generator[TextIO]:
+def _opened(path: Path, encoding: Encoding) -> Generator[TextIO]:
     try:
-        with path.open(encoding=encoding, newline="") as stream:
+        with path.open(encoding=encoding.name, errors=encoding.errors, newline="") as stream:
             yield stream
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error

@@ -1,4 +1,7 @@
-"""Rows that are byte for byte the same: found by hash, counted across parts, reported."""
+"""Rows that are the same: found by hash, counted across parts, reported.
+
+Pictures and table rows are compared byte for byte, texts without their case and without the width of their spaces.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +30,24 @@ def duplicate_notes(develop: Rows, confirm: Rows) -> tuple[str, ...]:
     known = set(groups[: len(develop)].tolist())
     across = sum(group in known for group in groups[len(develop) :].tolist())
     clashing = _clashing(groups, np.concatenate([develop.y, confirm.y]))
+    texts = develop.x.ndim == 1
     notes: list[str] = []
     if across:
         notes.append(
-            f"{across:,} of the {len(confirm):,} confirm rows also stand in the develop rows, value for value; "
-            "a model can have learned these by heart."
+            f"{across:,} of the {len(confirm):,} confirm rows also stand in the develop rows, "
+            f"{'word for word' if texts else 'value for value'}; a model can have learned these by heart."
         )
+    if texts and (copies := len(develop) - len(known)):
+        are = "1 develop row is a copy of another" if copies == 1 else f"{copies:,} develop rows are copies of others"
+        notes.append(f"{are}: a copy may be trained on while the other one ranks the recipes.")
     if clashing:
         notes.append(f"{clashing:,} rows are copies of another row but carry a different label.")
     return tuple(notes)
 
 
-def _digest(row: Array) -> bytes:
+def _digest(row: Array | str) -> bytes:
+    if isinstance(row, str):
+        return blake2b(" ".join(row.casefold().split()).encode("utf-8", "surrogatepass"), digest_size=16).digest()
     # Adding 0 makes -0.0 and 0.0 the same bytes.
     plain = row if row.dtype == np.uint8 else np.add(row, 0, dtype=row.dtype)
     return blake2b(np.ascontiguousarray(plain).data, digest_size=16).digest()

@@ -1,9 +1,10 @@
-"""A folder of class folders: which pictures there are, of which class, for which part."""
+"""A folder of class folders: which pictures or texts there are, of which class, for which part."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,21 @@ _TESTS = ("test", "val", "valid", "validation")  # the first that is there becom
 
 
 @dataclass(frozen=True)
-class Picture:
+class Sort:
+    """What kind of file is looked for: its endings, and how it is called."""
+
+    endings: tuple[str, ...]
+    one: str
+    many: str
+    refused: str
+
+
+PICTURES = Sort(ENDINGS, "a picture", "pictures", "not the ending of a PNG, JPEG, WebP, GIF or BMP picture")
+TEXTS = Sort((".txt",), "a text", "texts", "not the ending .txt of a text")
+
+
+@dataclass(frozen=True)
+class File:
     """A file, its place relative to the folder, and the name of its class."""
 
     path: Path
@@ -30,33 +45,42 @@ class Picture:
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures to develop with, and those to confirm with where they are given."""
+    """The files to develop with, and those to confirm with where they are given."""
 
-    develop: tuple[Picture, ...]
-    confirm: tuple[Picture, ...] | None
+    develop: tuple[File, ...]
+    confirm: tuple[File, ...] | None
     classes: tuple[str, ...]
     notes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
 
     @property
-    def pictures(self) -> tuple[Picture, ...]:
+    def files(self) -> tuple[File, ...]:
         return self.develop + (self.confirm or ())
 
     def counts(self) -> Index:
-        """The number of develop pictures of each class."""
+        """The number of files to develop with of each class."""
         number = {name: i for i, name in enumerate(self.classes)}
-        return np.bincount([number[picture.label] for picture in self.develop], minlength=len(self.classes))
+        return np.bincount([number[file.label] for file in self.develop], minlength=len(self.classes))
 
 
 @dataclass(frozen=True)
-class _Found:
-    pictures: tuple[Picture, ...]
-    skipped: tuple[Skipped, ...]
-    empty: tuple[str, ...]
+class Found:
+    """The files in class folders, what was left out, and the class folders without any."""
+
+    files: tuple[File, ...]
+    skipped: tuple[Skipped, ...] = ()
+    empty: tuple[str, ...] = ()
 
 
-def list_folder(root: Path, test: Path | None) -> Listing:
-    """Finds the pictures directly in the class folders and one level below; a second folder holds test data.
+def sort_of(root: Path) -> Sort:
+    """What the folder holds more of in its class folders, pictures or texts; pictures where there is neither."""
+    endings = Counter(path.suffix.lower() for levels in ("*", "*/*", "*/*/*", "*/*/*/*") for path in root.glob(levels))
+    counts = {sort.many: sum(endings[ending] for ending in sort.endings) for sort in (PICTURES, TEXTS)}
+    return TEXTS if counts[TEXTS.many] > counts[PICTURES.many] else PICTURES
+
+
+def list_folder(root: Path, test: Path | None, sort: Sort = PICTURES) -> Listing:
+    """Finds the files directly in the class folders and one level below; a second folder holds test data.
 
     Where the folder holds train/ and test/ (or val/), and train/ holds the class folders, test/ is the test data.
     Hidden files are passed over; links that lead out of the folder are not followed. The order is that of the names.
@@ -68,17 +92,30 @@ def list_folder(root: Path, test: Path | None) -> Listing:
         for path in beside
         if path != inner_test
     ]
-    found = _find(train, root)
-    _require_classes(train, found)
+    found = _find(train, root, sort)
+    _require_classes(train, found, sort)
     tests = None
     if test is not None or inner_test is not None:
-        tests = _find(test or inner_test or root, test or root)
-        _require_known(test or inner_test or root, found, tests)
-    classes = tuple(sorted({picture.label for picture in found.pictures}, key=class_order))
+        tests = _find(test or inner_test or root, test or root, sort)
+        _require_known(test or inner_test or root, {file.label for file in found.files}, tests, sort)
+    classes = tuple(sorted({file.label for file in found.files}, key=class_order))
     for name in found.empty:
-        notes.append(f"Class folder {name!r} holds no pictures and is left out.")
+        notes.append(f"Class folder {name!r} holds no {sort.many} and is left out.")
     skipped = found.skipped + (tests.skipped if tests else ())
-    return Listing(found.pictures, tests.pictures if tests else None, classes, tuple(notes), skipped)
+    return Listing(found.files, tests.files if tests else None, classes, tuple(notes), skipped)
+
+
+def find_files(folder: Path, sort: Sort, classes: Sequence[str]) -> Found:
+    """The files of a further folder of class folders, whose classes must be known.
+
+    Raises:
+        DataError: it is no folder, holds no such files, or one of another class.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: is not a folder; give a folder of class folders like the source")
+    found = _find(folder, folder, sort)
+    _require_known(folder, set(classes), found, sort)
+    return found
 
 
 def _parts(root: Path) -> tuple[Path, list[Path]]:
@@ -93,9 +130,9 @@ def _parts(root: Path) -> tuple[Path, list[Path]]:
     return folders[_TRAIN], [folders[name] for name in _TESTS if name in folders]
 
 
-def _find(folder: Path, root: Path) -> _Found:
-    """The pictures of a folder of class folders; `root` is what links must not lead out of."""
-    pictures: list[Picture] = []
+def _find(folder: Path, root: Path, sort: Sort) -> Found:
+    """The files of a folder of class folders; `root` is what links must not lead out of."""
+    files: list[File] = []
     skipped: list[Skipped] = []
     empty: list[str] = []
     inside = Path(os.path.realpath(root))
@@ -104,19 +141,19 @@ def _find(folder: Path, root: Path) -> _Found:
         if not entry.is_dir():
             skipped.append(Skipped(where, "not in a class folder"))
             continue
-        before = len(pictures)
-        for path, reason in _files(entry, inside, deeper=1):
+        before = len(files)
+        for path, reason in _files(entry, inside, sort, deeper=1):
             where = path.relative_to(root).as_posix()
             if reason:
                 skipped.append(Skipped(where, reason))
             else:
-                pictures.append(Picture(path, where, entry.name))
-        if len(pictures) == before:
+                files.append(File(path, where, entry.name))
+        if len(files) == before:
             empty.append(entry.name)
-    return _Found(tuple(pictures), tuple(skipped), tuple(empty))
+    return Found(tuple(files), tuple(skipped), tuple(empty))
 
 
-def _files(folder: Path, inside: Path, deeper: int) -> Iterator[tuple[Path, str]]:
+def _files(folder: Path, inside: Path, sort: Sort, deeper: int) -> Iterator[tuple[Path, str]]:
     """The files of a class folder, each with the reason to leave it out, or an empty one."""
     if _leads_out(folder, inside):
         yield folder, "a link that leads out of the folder"
@@ -125,13 +162,13 @@ def _files(folder: Path, inside: Path, deeper: int) -> Iterator[tuple[Path, str]
         if _leads_out(path, inside):
             yield path, "a link that leads out of the folder"
         elif path.is_dir() and deeper:
-            yield from _files(path, inside, deeper - 1)
+            yield from _files(path, inside, sort, deeper - 1)
         elif path.is_dir():
             yield path, "a folder more than one level below its class folder"
         elif not path.is_file():
             yield path, "not a regular file, or a broken link"
-        elif path.suffix.lower() not in ENDINGS:
-            yield path, "not the ending of a PNG, JPEG, WebP, GIF or BMP picture"
+        elif path.suffix.lower() not in sort.endings:
+            yield path, sort.refused
         else:
             yield path, ""
 
@@ -151,34 +188,35 @@ def _leads_out(path: Path, inside: Path) -> bool:
     return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside)
 
 
-def _require_classes(folder: Path, found: _Found) -> None:
-    names = {picture.label for picture in found.pictures}
+def _require_classes(folder: Path, found: Found, sort: Sort) -> None:
+    names = {file.label for file in found.files}
     if len(names) > 1:
         return
-    layout = f"put the pictures of each class into a folder of its own, such as {folder / 'cat'} and {folder / 'dog'}"
+    such = f"such as {folder / 'cat'} and {folder / 'dog'}"
+    layout = f"put the {sort.many} of each class into a folder of its own, {such}"
     subfolders = _subfolders(folder)
-    loose = sum(path.suffix.lower() in ENDINGS for path in _entries(folder))
+    loose = sum(path.suffix.lower() in sort.endings for path in _entries(folder))
     if not _entries(folder):
         raise DataError(f"{folder}: the folder is empty; {layout}")
     if not subfolders:
-        held = f"{loose:,} pictures but no class folders" if loose else "neither pictures nor class folders"
+        loosely = sort.one if loose == 1 else f"{loose:,} {sort.many}"
+        held = f"{loosely} but no class folders" if loose else f"neither {sort.many} nor class folders"
         raise DataError(f"{folder}: holds {held}; {layout}")
     deeper = [path for path in subfolders if len(_subfolders(path)) > 1]
     hint = f"; did you mean {deeper[0]}?" if len(deeper) == 1 and len(subfolders) == 1 else ""
     if not names:
         raise DataError(
-            f"{folder}: none of its {len(subfolders):,} folders holds a picture ({', '.join(ENDINGS)}); {layout}"
+            f"{folder}: none of its {len(subfolders):,} folders holds {sort.one} ({', '.join(sort.endings)}); {layout}"
         )
     raise DataError(f"{folder}: there is only one class, {next(iter(names))!r}, two or more are needed; {layout}{hint}")
 
 
-def _require_known(folder: Path, found: _Found, tests: _Found) -> None:
-    known = {picture.label for picture in found.pictures}
-    unknown = sorted({picture.label for picture in tests.pictures} - known)
+def _require_known(folder: Path, known: set[str], tests: Found, sort: Sort) -> None:
+    unknown = sorted({file.label for file in tests.files} - known)
     if unknown:
         raise DataError(
             f"{folder}: class {unknown[0]!r} is not among the classes to develop with "
             f"({', '.join(sorted(known)[:10])}); test data must have the same class folders"
         )
-    if not tests.pictures:
-        raise DataError(f"{folder}: the test data holds no pictures in class folders")
+    if not tests.files:
+        raise DataError(f"{folder}: the test data holds no {sort.many} in class folders")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -26,7 +26,7 @@ from gapless.data.cache import (
 )
 from gapless.data.decode import Header, Pixels, UnusableError, decode, quiet_decoders, read_header, widened
 from gapless.data.duplicates import group_numbers
-from gapless.data.folders import Listing, Picture, list_folder
+from gapless.data.folders import PICTURES, File, Listing, find_files, list_folder
 from gapless.data.options import SourceOptions
 from gapless.data.splits import Index, checked, divide, require_two
 from gapless.data.task import Rows, Skipped, Task
@@ -57,7 +57,7 @@ class _Decoding:
 class _Plan:
     """The pictures whose headers are fine (places in the listing) and the array that holds them at most."""
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[File, ...]
     places: Index
     developing: int
     side: int
@@ -93,11 +93,29 @@ def load_folder(root: Path, options: SourceOptions, progress: Progress | None = 
                     found = reopened(files) or _decode_to_files(files, plan, listing, options, progress)
             else:
                 found = _decode_to_memory(plan, listing, options, progress)
-    return _task(root, listing, *found)
+    return _with_further(_task(root, listing, *found), options.also)
+
+
+def _with_further(task: Task, also: Sequence[tuple[str, Path]]) -> Task:
+    """The task with further folders, decoded like its own pictures into memory."""
+    _, side, _, channels = task.develop.x.shape
+    further: list[tuple[str, Rows]] = []
+    skipped: list[Skipped] = []
+    for name, folder in also:
+        found = find_files(folder, PICTURES, task.classes)
+        plan = _Plan(found.files, np.arange(len(found.files)), 0, side, channels, (), ())
+        rows: list[Pixels] = []
+        with quiet_decoders():
+            decoding = _decode(plan, rows.append, None)
+        _require_usable(len(found.files), decoding.skipped)
+        y = np.array([task.classes.index(found.files[place].label) for place in decoding.kept], dtype=np.int64)
+        further.append((name, Rows(np.concatenate(rows), y)))
+        skipped += [*found.skipped, *decoding.skipped]
+    return replace(task, also=tuple(further), skipped=(*task.skipped, *skipped)) if also else task
 
 
 def _task(root: Path, listing: Listing, divided: Divided, develop: Pixels, confirm: Pixels) -> Task:
-    labels = [picture.label for picture in listing.pictures]
+    labels = [picture.label for picture in listing.files]
     used = {labels[place] for place in (*divided.develop.tolist(), *divided.confirm.tolist())}
     classes = tuple(name for name in listing.classes if name in used)
     lost = [name for name in listing.classes if name not in used]
@@ -120,7 +138,7 @@ def _task(root: Path, listing: Listing, divided: Divided, develop: Pixels, confi
 
 def _key(listing: Listing, options: SourceOptions) -> str:
     files: list[tuple[str, int, int]] = []
-    for picture in listing.pictures:
+    for picture in listing.files:
         try:
             status = picture.path.stat()
         except OSError:  # gone meanwhile: decoding will list it
@@ -133,7 +151,7 @@ def _plan(listing: Listing, image_size: int | None) -> _Plan:
     """Reads the headers."""
     headers: list[Header | Skipped] = []
     with ThreadPoolExecutor(_threads()) as pool:
-        headers.extend(pool.map(_header, listing.pictures))
+        headers.extend(pool.map(_header, listing.files))
     places = [i for i, header in enumerate(headers) if isinstance(header, Header)]
     skipped = tuple(header for header in headers if isinstance(header, Skipped))
     _require_most_usable(listing, skipped)
@@ -148,7 +166,7 @@ def _plan(listing: Listing, image_size: int | None) -> _Plan:
             "--image-size chooses another side.",
         )
     return _Plan(
-        tuple(listing.pictures[place] for place in places),
+        tuple(listing.files[place] for place in places),
         np.array(places, dtype=np.int64),
         developing,
         side,
@@ -158,7 +176,7 @@ def _plan(listing: Listing, image_size: int | None) -> _Plan:
     )
 
 
-def _header(picture: Picture) -> Header | Skipped:
+def _header(picture: File) -> Header | Skipped:
     try:
         return read_header(picture.path)
     except UnusableError as error:
@@ -220,7 +238,7 @@ def _decode(plan: _Plan, write: Callable[[Pixels], None], progress: Progress | N
     return decoding
 
 
-def _decoded(plan: _Plan, picture: Picture) -> tuple[Pixels, int] | Skipped:
+def _decoded(plan: _Plan, picture: File) -> tuple[Pixels, int] | Skipped:
     try:
         pixels = decode(picture.path, plan.side)
         return widened(pixels, plan.channels), pixels.shape[2]
@@ -247,7 +265,10 @@ def _divide(
 
 
 def _require_most_usable(listing: Listing, skipped: Sequence[Skipped]) -> None:
-    total = len(listing.pictures)
+    _require_usable(len(listing.files), skipped)
+
+
+def _require_usable(total: int, skipped: Sequence[Skipped]) -> None:
     if 2 * len(skipped) > total:
         first = "; ".join(f"{one.where}: {one.reason}" for one in skipped[:3])
         raise DataError(

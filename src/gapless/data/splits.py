@@ -150,8 +150,8 @@ def select_split(y: Array, repeat: int, seed: int, share: float = 0.2) -> tuple[
 
 def _divided(task: Task, train_size: int | None, seed: int) -> Task:
     rows = task.develop
-    # Equal pictures are copies of a file; equal table rows may well be two cases and stay where they fall.
-    groups = group_numbers(rows.x) if task.kind == "image" else None
+    # Equal pictures and texts are copies; equal table rows may well be two cases and stay where they fall.
+    groups = group_numbers(rows.x) if task.kind != "table" else None
     develop, confirm = divide(rows.y, train_size, task.confirm is not None, seed, groups)
     return replace(task, develop=rows.take(develop), confirm=task.confirm or _taken(rows, confirm))
 

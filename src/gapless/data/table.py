@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gapless.data.columns import Column, Encoder, Numbers, Words, fit
 from gapless.data.delimited import Sheet, read_sheet
 from gapless.data.labels import MISSING, labels_from_cells, match_cells, number
 from gapless.data.options import SourceOptions
 from gapless.data.splits import checked, divide
-from gapless.data.task import Array, Rows, Skipped, Task
+from gapless.data.targets import Labelled, labelled, target_of
+from gapless.data.task import Rows, Skipped, Task
 from gapless.errors import DataError, did_you_mean
 
-_TARGETS = ("target", "label", "class", "y")
 _NUMERIC = 0.95  # share of cells that must be numbers
 _WORDS, _WORDS_SHARE = 20, 0.05  # distinct words of a categorical column, at most, or as a share of the rows
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
@@ -33,25 +32,15 @@ class _Read:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Labelled:
-    """The rows of a sheet that have a target."""
-
-    sheet: Sheet
-    rows: NDArray[np.int64]
-    y: Array
-    skipped: tuple[Skipped, ...]
-
-
 def load_table(path: Path, options: SourceOptions) -> Task:
     """A Task from a .csv or .tsv file, and from a second one as test data.
 
     Numbers are standardised and words numbered by what the develop rows hold; confirm rows are encoded by the same.
     """
     sheet = read_sheet(path)
-    name, target_note = _target(sheet, options.target)
+    name, target_note = target_of(sheet, options.target)
     labels = labels_from_cells(sheet.columns[name], name)
-    rows = _labelled(sheet, name, labels.y, labels.missing)
+    rows = labelled(sheet, name, labels.y, labels.missing)
     reads, notes = _without_identifiers(sheet, _columns(rows, name))
     columns = [read.column for read in reads]
     develop, aside = divide(rows.y, options.train_size, options.test is not None, options.seed)
@@ -63,6 +52,11 @@ def load_table(path: Path, options: SourceOptions) -> Task:
     else:
         confirm, test_notes, test_skipped = _test_rows(options.test, name, labels.classes, reads, encoder)
         notes, skipped = (*notes, *test_notes), (*skipped, *test_skipped)
+    also: list[tuple[str, Rows]] = []
+    for further, file in options.also:
+        found, test_notes, test_skipped = _test_rows(file, name, labels.classes, reads, encoder)
+        also.append((further, found))
+        notes, skipped = (*notes, *test_notes), (*skipped, *test_skipped)
     task = Task(
         path.name,
         Rows(encoder.encode(by_name, develop), rows.y[develop]),
@@ -72,41 +66,12 @@ def load_table(path: Path, options: SourceOptions) -> Task:
         features=encoder.features,
         notes=(*sheet.notes, *target_note, labels.note, *notes, *encoder.notes),
         skipped=skipped,
+        also=tuple(also),
     )
     return checked(task)
 
 
-def _target(sheet: Sheet, target: str | None) -> tuple[str, tuple[str, ...]]:
-    names = list(sheet.columns)
-    if target is not None:
-        if target not in names:
-            raise DataError(f"{sheet.path}: there is no column {target!r} to predict.{did_you_mean(target, names)}")
-        return target, ()
-    usual = {name.casefold(): name for name in reversed(names)}
-    for word in _TARGETS:
-        if word in usual:
-            return usual[word], (f"The target is column {usual[word]!r}; --target names another.",)
-    return names[-1], (f"The target is column {names[-1]!r}, the last one; --target names another.",)
-
-
-def _labelled(sheet: Sheet, target: str, y: Array, missing: NDArray[np.bool_]) -> _Labelled:
-    """Leaves out the rows without a target and lists them."""
-    without = np.flatnonzero(missing)
-    if 2 * len(without) > len(y):
-        raise DataError(
-            f"{sheet.path}: {len(without):,} of {len(y):,} rows have no value in the target column {target!r}, more "
-            "than half; fill it or choose another with --target"
-        )
-    cells = sheet.columns[target]
-    left_out = tuple(
-        Skipped(f"{sheet.path.name} line {sheet.lines[row]}", f"no target: {target!r} is {cells[row]!r}")
-        for row in without
-    )
-    rows = np.flatnonzero(~missing)
-    return _Labelled(sheet, rows, y[rows], (*sheet.skipped, *left_out))
-
-
-def _columns(rows: _Labelled, target: str) -> list[_Read]:
+def _columns(rows: Labelled, target: str) -> list[_Read]:
     """The feature columns as they were read; DataError when some hold text."""
     reads: list[_Read] = []
     texts: list[str] = []
@@ -125,12 +90,12 @@ def _columns(rows: _Labelled, target: str) -> list[_Read]:
         raise DataError(
             f"{rows.sheet.path}: text or identifiers cannot be learned from here: {', '.join(texts)}; remove "
             f"{'this column' if len(texts) == 1 else 'these columns'} from the file, or replace by numbers or at most "
-            f"{int(most)} categories"
+            f"{int(most)} categories; or learn from a column of texts: --text {texts[0].partition(' (')[0]}"
         )
     return reads
 
 
-def _cells(rows: _Labelled, name: str) -> list[str]:
+def _cells(rows: Labelled, name: str) -> list[str]:
     cells = rows.sheet.columns[name]
     return [cells[row] for row in rows.rows.tolist()]
 
@@ -204,7 +169,7 @@ def _test_rows(
                 f"{did_you_mean(name, sheet.columns)}"
             )
     y = match_cells(sheet.columns[target], classes, str(path))
-    rows = _labelled(sheet, target, y, np.equal(y, -1) if classes else np.isnan(y))
+    rows = labelled(sheet, target, y, np.equal(y, -1) if classes else np.isnan(y))
     columns: dict[str, Column] = {}
     notes: list[str] = list(sheet.notes)
     for read in reads:

@@ -16,7 +16,7 @@ from gapless.errors import DataError
 if TYPE_CHECKING:
     from torch import nn
 
-Kind = Literal["image", "table"]
+Kind = Literal["image", "table", "text"]
 Array = NDArray[np.generic]
 
 
@@ -24,7 +24,8 @@ Array = NDArray[np.generic]
 class Rows:
     """Inputs and their labels, row by row.
 
-    x: images uint8 (N, H, W, C) with 1, 3 or 4 channels, or tables float32 (N, F), finite.
+    x: images uint8 (N, H, W, C) with 1, 3 or 4 channels, or tables float32 (N, F), finite, or texts: an array of
+        objects (N,), each a str that is not empty, such as np.array(texts, dtype=object).
     y: class numbers int64 (N,) from 0, or float32 (N,) for a regression.
     """
 
@@ -69,12 +70,18 @@ class Task:
         model: a function without arguments that returns a new, randomly initialised module; None takes the built-in
             model for this kind of data. The module maps (B, C, H, W) or (B, F) float32 to (B, classes), or (B, 1) for
             a regression. A function at the top level of a module can be sent to worker processes; a lambda cannot.
+            A module for texts also has a method `encode(texts)`: it takes a sequence of str and returns what `forward`
+            takes for them: a tensor (B, ...), or a dict of tensors by the names of forward's arguments (`input_ids` and
+            `attention_mask` are understood by word dropout and mixup). It may have `learn(texts)`, which is called once
+            with the texts it will be trained on, before training; and `unknown_id` and `special_ids`, the id of an
+            unknown word and those that are never replaced by it (padding, ends), without which it gets no word dropout.
         categories: tables only: for each column the number of its categories, 0 for a numeric column. A categorical
             column holds whole numbers from 0.
         features: tables only: the names of the columns.
         model_name: how the model is called in reports.
         notes: what the user should know about the data, a sentence each (duplicates, constant columns ...).
         skipped: what was left out, and why.
+        also: further test rows by name, of the same classes; scored once at the end, apart from the verdict.
     """
 
     name: str
@@ -87,16 +94,23 @@ class Task:
     model_name: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False)
     skipped: tuple[Skipped, ...] = field(default=(), compare=False)
+    also: tuple[tuple[str, Rows], ...] = ()
 
     def __post_init__(self) -> None:
-        for part, rows in (("develop", self.develop), ("confirm", self.confirm)):
-            if rows is not None:
-                _check_rows(f"{self.name}: {part}", rows, len(self.classes))
-        if self.confirm is not None and self.confirm.x.shape[1:] != self.develop.x.shape[1:]:
-            raise DataError(
-                f"{self.name}: confirm rows have shape {self.confirm.x.shape[1:]}, "
-                f"develop rows {self.develop.x.shape[1:]}; they must be alike"
-            )
+        _check_rows(f"{self.name}: develop", self.develop, len(self.classes))
+        parts = (("confirm", self.confirm), *self.also)
+        for part, rows in parts:
+            if rows is None:
+                continue
+            _check_rows(f"{self.name}: {part}", rows, len(self.classes))
+            if (rows.x.dtype, rows.x.shape[1:]) != (self.develop.x.dtype, self.develop.x.shape[1:]):
+                raise DataError(
+                    f"{self.name}: {part} rows have shape {rows.x.shape[1:]}, "
+                    f"develop rows {self.develop.x.shape[1:]}; they must be alike"
+                )
+        for name, rows in self.also:
+            if len(rows) < 2:
+                raise DataError(f"{self.name}: {name} must have two rows or more for an interval, got {len(rows)}")
         if self.kind == "table" and self.categories and len(self.categories) != self.develop.x.shape[1]:
             raise DataError(
                 f"{self.name}: categories must name every column: {self.develop.x.shape[1]} columns, "
@@ -105,11 +119,12 @@ class Task:
 
     @property
     def kind(self) -> Kind:
-        return "image" if self.develop.x.ndim == 4 else "table"
+        kinds: dict[int, Kind] = {4: "image", 2: "table", 1: "text"}
+        return kinds[self.develop.x.ndim]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """What one row looks like to the model: (C, H, W) or (F,)."""
+        """What one row looks like to the model: (C, H, W) or (F,); () for a text."""
         if self.kind == "image":
             height, width, channels = self.develop.x.shape[1:]
             return (channels, height, width)
@@ -132,14 +147,19 @@ class Task:
 
 def _check_rows(where: str, rows: Rows, classes: int) -> None:
     x, y = rows.x, rows.y
-    if not (x.ndim == 4 and x.dtype == np.uint8) and not (x.ndim == 2 and x.dtype == np.float32):
-        raise DataError(f"{where}: x must be uint8 (N, H, W, C) or float32 (N, F), got {x.dtype} {x.shape}")
+    if (x.ndim, x.dtype) not in ((4, np.uint8), (2, np.float32), (1, np.object_)):
+        raise DataError(
+            f"{where}: x must be pictures, uint8 (N, H, W, C), a table, float32 (N, F), or texts, an array of str "
+            f"objects (N,): np.array(texts, dtype=object); got {x.dtype} {x.shape}"
+        )
     if x.ndim == 4 and x.shape[3] not in (1, 3, 4):
         raise DataError(f"{where}: images must have 1, 3 or 4 channels last, got {x.shape[3]} in {x.shape}")
     if y.shape != (len(x),):
         raise DataError(f"{where}: y must have one label for each of the {len(x)} rows, got shape {y.shape}")
     if not len(x):
         raise DataError(f"{where}: there are no rows")
+    if x.ndim == 1:
+        _check_texts(where, x)
     if x.ndim == 2 and not np.isfinite(x).all():
         raise DataError(f"{where}: x holds NaN or infinite values; fill or remove them first")
     if classes == 1:
@@ -152,3 +172,10 @@ def _check_rows(where: str, rows: Rows, classes: int) -> None:
             )
     elif y.dtype != np.float32 or not np.isfinite(y).all():
         raise DataError(f"{where}: the target of a regression must be finite float32, got {y.dtype}")
+
+
+def _check_texts(where: str, x: Array) -> None:
+    for row, text in enumerate(x.tolist()):
+        if not isinstance(text, str) or not text.strip():
+            got = "an empty text" if isinstance(text, str) else f"a {type(text).__name__}"
+            raise DataError(f"{where}: every text must be a str with something in it, got {got} in row {row}")

@@ -4,5 +4,6 @@ from gapless.models.choose import BUILTIN, ModelOptions, choose
 from gapless.models.cnn import CNN
 from gapless.models.mlp import MLP
 from gapless.models.resnet import ResNet
+from gapless.models.text import TextBag, TextCNN, TextModel
 
-__all__ = ["BUILTIN", "CNN", "MLP", "ModelOptions", "ResNet", "choose"]
+__all__ = ["BUILTIN", "CNN", "MLP", "ModelOptions", "ResNet", "TextBag", "TextCNN", "TextModel", "choose"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from gapless import batchnorm, decay, dropout
 from gapless.errors import UsageError, did_you_mean
+from gapless.recipe.words import attach_words, detach_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,15 +51,18 @@ def attach(recipe: Recipe, model: nn.Module) -> Attached:
         account += [f"{p.path}: {p.what} ({p.why})" for p in inserted.account]
         undo.insert(0, inserted.undo)
     part = recipe.dropout
-    if part.active:
-        try:
+    try:
+        if part.hidden or part.channel or part.input:
             dropped = dropout.attach(model, hidden=part.hidden, channel=part.channel, input=part.input)
-        except ValueError:
-            for step in undo:
-                step()
-            raise
-        account += [f"{p.path}: {p.what} {p.p:.3g} ({p.why})" for p in dropped.account]
-        undo.insert(0, dropped.undo)
+            account += [f"{p.path}: {p.what} {p.p:.3g} ({p.why})" for p in dropped.account]
+            undo.insert(0, dropped.undo)
+        if part.embedding or part.word:
+            account += attach_words(model, part.embedding, part.word)
+            undo.insert(0, partial(detach_words, model))
+    except ValueError:
+        for step in undo:
+            step()
+        raise
     return Attached(tuple(account), tuple(undo))
 
 

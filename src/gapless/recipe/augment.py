@@ -46,6 +46,12 @@ def augment_batch(
         UsageError: class labels are to be mixed or smoothed and `classes` is missing.
     """
     part = recipe.augment_part
+    if not isinstance(inputs, torch.Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+        raise UsageError(
+            f"inputs must be a tensor of pictures or rows, got a {type(inputs).__name__}; for texts use recipe.vary "
+            "and recipe.mixing"
+        )
+    part.require("image" if inputs.ndim == 4 else "table")
     hard = not labels.is_floating_point()
     if hard and classes is None and (part.mixup or part.cutmix or part.label_smoothing):
         raise UsageError(
@@ -75,15 +81,17 @@ def pair(
     if inputs.ndim == 2 and part.noise:
         deviation = torch.ones(inputs.shape[1], device=inputs.device)
         inputs = mix.add_noise(inputs, deviation, part.noise, categorical, stream)
-    if part.label_smoothing and classes:
-        targets = mix.soft_labels(labels, classes, part.label_smoothing)
-    else:
-        targets = labels
+    targets = targets_of(part, labels, classes)
     if not (part.mixup or part.cutmix) or not len(inputs):
         return inputs, targets
-    if classes and targets is labels:
-        targets = mix.soft_labels(labels, classes)
     return _mixed(part, inputs, targets, stream, categorical)
+
+
+def targets_of(part: Augment, labels: Tensor, classes: int) -> Tensor:
+    """The labels as they are, or soft ones (B, classes) where they are to be smoothed or mixed."""
+    if classes and (part.label_smoothing or part.mixup or part.cutmix):
+        return mix.soft_labels(labels, classes, part.label_smoothing)
+    return labels
 
 
 def _mixed(

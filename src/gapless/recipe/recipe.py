@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,12 +11,17 @@ from gapless.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from torch import Generator, Tensor, nn
     from torch.optim import Optimizer
 
-    from gapless.augment.image import Policy
+    from gapless.augment.image import Policy as ImagePolicy
+    from gapless.augment.image import Step as ImageStep
+    from gapless.augment.text import Policy as TextPolicy
+    from gapless.augment.text import Resources
+    from gapless.augment.text import Step as TextStep
     from gapless.recipe.attach import Attached
 
 PILLARS = ("dropout", "batchnorm", "decay", "augment")
@@ -38,12 +44,15 @@ class Dropout(Part):
     """Probabilities of dropping.
 
     hidden: units that enter a Linear layer, the first layer excepted. channel: whole feature maps that enter a
-    convolution. input: what enters the first layer of the model.
+    convolution. input: what enters the first layer of the model. For texts, embedding: words of the vocabulary, all
+    their occurrences in a batch. word: single words, which become the unknown one.
     """
 
     hidden: float = Share
     channel: float = Share
     input: float = Share
+    embedding: float = Share
+    word: float = Share
 
 
 class BatchNorm(Part):
@@ -66,8 +75,8 @@ class Decay(Part):
         return self.strength > 0
 
 
-class ImageOp(Part):
-    """One operation on pictures: its name, its strength in its own unit, and the probability of applying it."""
+class Op(Part):
+    """One operation on pictures or texts: its name, its strength in its own unit, the probability of applying it."""
 
     op: str
     strength: float
@@ -75,25 +84,43 @@ class ImageOp(Part):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        from gapless.augment.image import Step
-
-        Step(self.op, self.strength, self.p)  # the engine knows its ops and their ranges, and says so
+        self.step()  # the engine knows its ops and their ranges, and says so
         return self
+
+    @property
+    def kind(self) -> Literal["image", "text"]:
+        """What it is for: the name says it. UsageError for a name that neither pictures nor texts have."""
+        from gapless.augment import image, text
+
+        if self.op in image.OPS:
+            return "image"
+        if self.op in text.OPS:
+            return "text"
+        raise UsageError(f"there is no operation {self.op!r}.{did_you_mean(self.op, [*image.OPS, *text.OPS])}")
+
+    def step(self) -> ImageStep | TextStep:
+        """The engine's form of it."""
+        from gapless.augment import image, text
+
+        if self.kind == "image":
+            return image.Step(self.op, self.strength, self.p)
+        return text.Step(self.op, self.strength, self.p)
 
 
 class Augment(Part):
     """Variations of what the model sees while it trains.
 
-    ops: operations on pictures, in order; pick: None applies every op, n draws n of them (or none) for each picture.
-    fill: what stands where a moved picture has no pixels. mixup, cutmix: the alpha of their Beta distribution
-    (Zhang et al., arXiv 1710.09412; Yun et al., arXiv 1905.04899); with both, each batch takes one of them at random.
+    ops: operations on pictures or on texts, in order; pick: None applies every op, n draws n of them (or none) for each
+    picture or text. fill: what stands where a moved picture has no pixels. mixup, cutmix: the alpha of their Beta
+    distribution (Zhang et al., arXiv 1710.09412; Yun et al., arXiv 1905.04899); with both, each batch takes one of them
+    at random; texts are mixed after their embedding.
     label_smoothing: the share of the target given to all classes alike (Szegedy et al., arXiv 1512.00567, section 7).
     noise: tables only: Gaussian noise on numeric columns, in standard deviations of the column.
     """
 
-    ops: tuple[ImageOp, ...] = Field(default=(), strict=False)  # lists are tuples here; their entries stay strict
+    ops: tuple[Op, ...] = Field(default=(), strict=False)  # lists are tuples here; their entries stay strict
     pick: int | None = Field(default=None, ge=1, le=10)
-    fill: Literal["black", "edge", "reflect"] = "black"
+    fill: Literal["black", "gray", "edge", "reflect"] = "black"
     mixup: float = Field(default=0.0, ge=0.0, le=10.0)
     cutmix: float = Field(default=0.0, ge=0.0, le=10.0)
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
@@ -101,18 +128,48 @@ class Augment(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        self.policy()  # the engine knows which ops go together, and says so
+        kinds = {o.kind: o.op for o in self.ops}
+        if len(kinds) > 1:
+            raise UsageError(
+                f"{kinds['image']} is an operation on pictures and {kinds['text']} one on texts: a recipe is for one "
+                "kind of data; leave one of them out"
+            )
+        if "text" in kinds:
+            self.text_policy()
+        else:
+            self.policy()  # the engine knows which ops go together, and says so
         return self
 
     @property
     def active(self) -> bool:
         return bool(self.ops or self.mixup or self.cutmix or self.label_smoothing or self.noise)
 
-    def policy(self) -> Policy:
-        """The engine's form of `ops`, `pick` and `fill`."""
+    def require(self, kind: str) -> None:
+        """UsageError where an op is for another kind of data (`image`, `table` or `text`); tables have no ops."""
+        for op in self.ops:
+            if op.kind != kind and "table" not in (kind, op.kind):
+                called = {"image": "pictures", "text": "texts"}
+                raise UsageError(
+                    f"augment.ops: {op.op} is an operation on {called[op.kind]}, and these are {called[kind]}; use a "
+                    "recipe that was made for them"
+                )
+
+    def policy(self) -> ImagePolicy:
+        """The engine's form of `ops`, `pick` and `fill` for pictures."""
         from gapless.augment.image import Policy, Step
 
         return Policy(tuple(Step(o.op, o.strength, o.p) for o in self.ops), self.pick, self.fill)
+
+    def text_policy(self) -> TextPolicy:
+        """The engine's form of `ops` and `pick` for texts; one and the same each time, for it keeps what it read."""
+        return _text_policy(self.ops, self.pick)
+
+
+@lru_cache(maxsize=2)
+def _text_policy(ops: tuple[Op, ...], pick: int | None) -> TextPolicy:
+    from gapless.augment.text import Policy, Step
+
+    return Policy(tuple(Step(o.op, o.strength, o.p) for o in ops), pick)
 
 
 class Recipe(Part):
@@ -123,6 +180,12 @@ class Recipe(Part):
         attached = recipe.attach(model)                     # dropout and batch norm; attached.undo() takes them out
         optimizer = recipe.optimizer(model, lr=3e-3)        # weight decay on the right parameters
         inputs, targets = recipe.augment(inputs, labels, generator, classes=10)   # in every training step
+
+    With texts, the last line becomes:
+
+        texts = recipe.vary(texts, seed=0, epoch=epoch, indices=rows)              # texts of these rows
+        with recipe.mixing(model, labels, generator, classes=2) as targets:        # mixup and label smoothing
+            outputs = model(model.encode(texts))
     """
 
     dropout: Dropout = Dropout()
@@ -182,6 +245,42 @@ class Recipe(Part):
         from gapless.recipe.augment import augment_batch
 
         return augment_batch(self, inputs, labels, generator, classes, categorical)
+
+    def vary(
+        self,
+        texts: Sequence[str],
+        seed: int,
+        epoch: int,
+        indices: Sequence[int],
+        resources: Resources | None = None,
+    ) -> list[str]:
+        """Texts as this recipe shows them to a model, keyed by seed, epoch and the numbers of the texts.
+
+        See `gapless.augment.text.Policy.apply`. UsageError: the recipe's ops are for pictures.
+        """
+        self.augment_part.require("text")
+        return self.augment_part.text_policy().apply(texts, seed, epoch, indices, resources)
+
+    def mixing(
+        self, model: nn.Module, labels: Tensor, generator: Generator, classes: int | None = None
+    ) -> AbstractContextManager[Tensor]:
+        """Within, the next batch of a model for texts is mixed; gives its targets. See `gapless.recipe.words.mixing`.
+
+        Raises:
+            UsageError: class labels are to be mixed or smoothed and `classes` is missing.
+        """
+        import numpy as np
+        import torch
+
+        from gapless.recipe.words import mixing
+
+        part, hard = self.augment_part, not labels.is_floating_point()
+        if hard and classes is None and (part.mixup or part.label_smoothing):
+            raise UsageError(
+                "this recipe mixes or smooths labels: say how many classes there are, mixing(..., classes=2)"
+            )
+        stream = np.random.Generator(np.random.Philox(int(torch.randint(2**62, (), generator=generator))))
+        return mixing(part, model, labels, stream, (classes or 0) if hard else 0)
 
     # ── read and write ──
 

@@ -9,7 +9,7 @@ from gapless.recipe.recipe import Recipe
 
 @cache
 def presets(kind: str) -> dict[str, Recipe]:
-    """The presets for a kind of data (`image`, `table`) by name, in the order in which a search opens with them.
+    """The presets for a kind of data (`image`, `table`, `text`) by name, in the order in which a search tries them.
 
     Raises:
         UsageError: there is no such kind.

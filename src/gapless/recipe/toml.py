@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from gapless.errors import UsageError, did_you_mean
-from gapless.recipe.recipe import Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe
+from gapless.recipe.recipe import Augment, BatchNorm, Decay, Dropout, Op, Recipe
 
 SCHEMA = 1
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")  # TOML has no place for them
@@ -19,7 +19,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "batchnorm": BatchNorm,
     "decay": Decay,
     "augment": Augment,
-    "ops": ImageOp,
+    "ops": Op,
 }
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from gapless.report.marked import Preview
+
 PILLAR_WORDS = {"dropout": "dropout", "batchnorm": "batch norm", "decay": "weight decay", "augment": "augmentation"}
 
 
@@ -37,8 +39,9 @@ class Samples:
 class Content:
     """Everything a report is made of.
 
-    recipe_toml: the recipe handed back. python_lines: the code that applies it. samples: None for tables, or when the
-    recipe leaves the pictures alone. command: what to type to repeat the run.
+    recipe_toml: the recipe handed back. python_lines: the code that applies it. samples: None but for pictures, and
+    when the recipe leaves them alone. command: what to type to repeat the run. texts: a few training texts as they are
+    and as the best recipe shows them to the model. labels: lines on how many labels of texts its operations change.
     """
 
     result: Result
@@ -48,11 +51,13 @@ class Content:
     python_lines: str
     samples: Samples | None
     command: str
+    texts: tuple[Preview, ...] = ()
+    labels: tuple[str, ...] = ()
 
     @property
     def rows_are(self) -> str:
         """What one row of the data is called, in the plural."""
-        return "pictures" if self.result.task.kind == "image" else "rows"
+        return {"image": "pictures", "text": "texts"}.get(self.result.task.kind, "rows")
 
     @property
     def plain_won(self) -> bool:

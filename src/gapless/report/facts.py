@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from gapless.report.content import PILLAR_WORDS, Content, shares
-from gapless.report.figures import Figures, count, duration, rate
-from gapless.search.result import Side
+from gapless.report.figures import Figures, count, duration, one_line, rate
+from gapless.search.result import Elsewhere, Interval, Side
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,31 @@ def _fall(who: str, side: Side, f: Figures, content: Content) -> str:
     )
 
 
+def elsewhere(content: Content, f: Figures) -> list[str]:
+    """What both models score on further test data; a drop there comes from other data, not from the gap."""
+    rows = content.rows_are
+    return [_elsewhere(one, content, f, rows) for one in content.result.elsewhere]
+
+
+def _elsewhere(one: Elsewhere, content: Content, f: Figures, rows: str) -> str:
+    name = one_line(one.name, 60)
+    plain = f"{f.score(one.plain.score.mean)} for the plain model, {_away(one.plain.drop, f, rows)}"
+    if content.plain_won:
+        return f"Drop on {name} ({count(one.rows, rows)}): {plain}."
+    best = f"{f.score(one.best.score.mean)} for the best recipe, {_away(one.best.drop, f, rows)}"
+    zero = "" if one.gain.low > 0 or one.gain.high < 0 else ", may be nothing"
+    return (
+        f"Drop on {name} ({count(one.rows, rows)}): {plain}; {best}. There the recipe changes the score by "
+        f"{f.change(one.gain.mean)} ({f.span(one.gain)}{zero})."
+    )
+
+
+def _away(drop: Interval, f: Figures, rows: str) -> str:
+    side = "below" if drop.mean >= 0 else "above"
+    shown = drop if drop.mean >= 0 else Interval(-drop.mean, -drop.high, -drop.low)
+    return f"{f.size(shown.mean)} ({f.span(shown)}) {side} what it gets on new {rows} of the source"
+
+
 def pillars(content: Content, f: Figures) -> list[str]:
     """How the parts of the best recipe add up; one sentence for each thing worth knowing."""
     found = shares(content)
@@ -185,7 +210,9 @@ def about(content: Content) -> list[tuple[str, str]]:
     task, training = result.task, result.training
     sizes = f"{count(task.train, content.rows_are)} for development, {task.confirm:,} for the verdict"
     shape = " x ".join(str(n) for n in task.shape)
-    kind = f"{task.kind}, {shape}" + (f", {count(task.classes, 'classes')}" if task.classes else ", regression")
+    kind = (f"{task.kind}, {shape}" if shape else task.kind) + (
+        f", {count(task.classes, 'classes')}" if task.classes else ", regression"
+    )
     epochs = f"{count(training.epochs, 'epochs')}, batches of {training.batch_size:,}, {training.optimizer}"
     return [
         ("Data", f"{task.name} ({kind})"),

@@ -55,6 +55,7 @@ def render(content: Content) -> str:
         "trials_left_out": left_out,
         "optimism": facts.optimism(content, f),
         "sheet": pictures.sheet(content.samples) if content.samples else None,
+        "elsewhere": facts.elsewhere(content, f),
         "protocol": facts.protocol(content, f),
         "about": facts.about(content),
         "most_notes": NOTES,

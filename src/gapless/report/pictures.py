@@ -67,16 +67,16 @@ def _cell(picture: Pixels, cell: int) -> Pixels:
     """RGB, its longer side about `cell` pixels: small pictures in whole pixels, large ones averaged down."""
     from PIL import Image
 
-    rgb = _rgb(picture)
-    longest = max(rgb.shape[:2])
+    colour = rgb(picture)
+    longest = max(colour.shape[:2])
     if longest <= cell:
         times = cell // longest
-        return rgb.repeat(times, axis=0).repeat(times, axis=1)
-    size = tuple(max(1, round(side * cell / longest)) for side in (rgb.shape[1], rgb.shape[0]))
-    return np.asarray(Image.fromarray(rgb).resize((size[0], size[1]), Image.Resampling.BOX))
+        return colour.repeat(times, axis=0).repeat(times, axis=1)
+    size = tuple(max(1, round(side * cell / longest)) for side in (colour.shape[1], colour.shape[0]))
+    return np.asarray(Image.fromarray(colour).resize((size[0], size[1]), Image.Resampling.BOX))
 
 
-def _rgb(picture: Pixels) -> Pixels:
+def rgb(picture: Pixels) -> Pixels:
     """Gray becomes RGB; what is transparent lets a gray chequerboard through."""
     channels = picture.shape[2]
     if channels == 1:

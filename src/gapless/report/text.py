@@ -14,9 +14,13 @@ from gapless.report.figures import Figures, count, one_line, visible
 
 
 def verdict(content: Content) -> list[str]:
-    """Five lines: what was found, the gap before and after, the gain and its proof, the pillars, the recipe."""
+    """Five lines: what was found, the gap before and after, the gain and its proof, the pillars, the recipe.
+
+    Before the recipe stands a line for each set of further test data.
+    """
     f = Figures.of(content.result)
-    lines = [_found(content, f), _gap(content, f), _gain(content, f), _pillars(content, f), _recipe(content)]
+    lines = [_found(content, f), _gap(content, f), _gain(content, f), _pillars(content, f)]
+    lines += [*facts.elsewhere(content, f), _recipe(content)]
     return [one_line(line) for line in lines]
 
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from gapless.augment.guard_steps import text_ops
+from gapless.errors import UsageError
 from gapless.recipe import Recipe
-from gapless.report import html
+from gapless.report import guarded, html
 from gapless.report.content import Content, Samples
+from gapless.report.marked import Preview, compared
 from gapless.search import outcome
 from gapless.train.checkpoint import write_atomically
 
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
 
 SHOWN, DRAWS = 6, 8
 """Pictures on the sheet of samples, and augmented versions of each."""
+VERSIONS, LONGEST = 3, 400
+"""Versions of each text, and characters of it that are shown."""
+CHECKED = 1000
+"""Texts whose labels are checked: some seconds."""
 
 
 def write(task: Task, options: TuneOptions, finished: Finished, command: str) -> Content:
@@ -44,6 +51,8 @@ def write(task: Task, options: TuneOptions, finished: Finished, command: str) ->
         python_lines=python_lines(task, handed, lr, options.out, finished.plan.optimizer),
         samples=_samples(task, finished.best.recipe, options.seed),
         command=command,
+        texts=_texts(task, finished.best.recipe, options.seed),
+        labels=_labels(task, finished.best.recipe, options.seed),
     )
     files = {
         "recipe.toml": content.recipe_toml,
@@ -67,6 +76,8 @@ def _comment(finished: Finished, options: TuneOptions, improved: bool) -> str:
 
 def python_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: str = "adamw") -> str:
     """The lines that apply a recipe in a plain training loop."""
+    if task.kind == "text":
+        return _text_lines(task, recipe, lr, out, optimizer)
     soft = recipe.augment_part.mixup or recipe.augment_part.cutmix or recipe.augment_part.label_smoothing
     classes = f", classes={len(task.classes)}" if task.classes and soft else ""
     columns = f", categorical={list(task.categorical)}" if task.categorical and recipe.augment_part.active else ""
@@ -94,6 +105,58 @@ def python_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: st
             "    optimizer.step()",
         ]
     )
+
+
+def _text_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: str) -> str:
+    """The same for a model for texts, which encodes them itself."""
+    part, kind = recipe.augment_part, "" if optimizer == "adamw" else f', kind="{optimizer}"'
+    classes = f", classes={len(task.classes)}" if task.classes and (part.mixup or part.label_smoothing) else ""
+    target = "" if task.classes else "; the target standardised"
+    loss = "cross_entropy(outputs, targets)" if task.classes else "mse_loss(outputs[:, 0], targets)"
+    return "\n".join(
+        [
+            "import torch",
+            "from torch.nn import functional",
+            "from gapless import Recipe",
+            "",
+            f"recipe = Recipe.load({str(out / 'recipe.toml')!r})",
+            "recipe.attach(model)",
+            f"optimizer = recipe.optimizer(model, lr={lr:g}{kind})",
+            "generator = torch.Generator().manual_seed(0)",
+            "for epoch in range(epochs):",
+            f"    for rows, texts, labels in loader:  # rows: the numbers of the texts{target}",
+            "        texts = recipe.vary(texts, seed=0, epoch=epoch, indices=rows)",
+            f"        with recipe.mixing(model, labels, generator{classes}) as targets:",
+            "            outputs = model(model.encode(texts))",
+            f"        loss = functional.{loss}",
+            "        optimizer.zero_grad()",
+            "        loss.backward()",
+            "        optimizer.step()",
+        ]
+    )
+
+
+def _texts(task: Task, recipe: Recipe, seed: int) -> tuple[Preview, ...]:
+    """A few training texts of different classes, and what the recipe makes of each in its first epochs."""
+    if task.kind != "text" or not recipe.augment_part.ops:
+        return ()
+    rows = _one_of_each(task, seed)
+    before: list[str] = [text[:LONGEST] for text in task.develop.x[rows].tolist()]
+    drawn = [recipe.vary(before, seed, epoch, rows) for epoch in range(VERSIONS)]
+    return tuple(
+        Preview(text, tuple(compared(text, after[number]) for after in drawn)) for number, text in enumerate(before)
+    )
+
+
+def _labels(task: Task, recipe: Recipe, seed: int) -> tuple[str, ...]:
+    """How many labels each operation of the recipe changes, and the worst examples; of training rows only."""
+    if task.kind != "text" or not task.classes or not recipe.augment_part.ops:
+        return ()
+    try:
+        table = guarded.check(task, text_ops(recipe.augment_part.text_policy()), rows=CHECKED, seed=seed)
+    except UsageError as error:
+        return (f"Not measured: {error}",)
+    return tuple(guarded.check_lines(table, "texts"))
 
 
 def _samples(task: Task, recipe: Recipe, seed: int) -> Samples | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gapless.recipe import Recipe
 from gapless.search.journal import Event, replay
-from gapless.search.result import Interval, Pillar, Side, VerdictWord
+from gapless.search.result import Away, Elsewhere, Interval, Pillar, Side, VerdictWord
 from gapless.search.statistics import difference_interval, mean_interval, spread
 
 Each = NDArray[np.float32]
@@ -25,15 +25,20 @@ def without(pillar: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One model of the confirmation: which, its seed, and its scores row by row (see `train.scores.Scores`)."""
+    """One model of the confirmation: which, its seed, and its scores row by row (see `train.scores.Scores`).
+
+    also: those on further test data, by its name; the models of the verdict have them.
+    """
 
     model: str
     seed: int
     train: Each
     confirm: Each
     seconds: float
+    also: dict[str, Each] = field(default_factory=dict[str, Each])
 
     def event(self) -> Event:
+        also = {"also": {name: _text(each) for name, each in self.also.items()}} if self.also else {}
         return {
             "event": "confirm",
             "model": self.model,
@@ -41,12 +46,14 @@ class Entry:
             "train": _text(self.train),
             "confirm": _text(self.confirm),
             "seconds": self.seconds,
+            **also,
         }
 
     @classmethod
     def of(cls, event: Event) -> Entry:
         arrays = _array(event["train"]), _array(event["confirm"])
-        return cls(event["model"], event["seed"], *arrays, event["seconds"])
+        also = {name: _array(text) for name, text in event.get("also", {}).items()}
+        return cls(event["model"], event["seed"], *arrays, event["seconds"], also)
 
 
 def _text(each: Each) -> str:
@@ -94,6 +101,22 @@ class Confirmation:
         if len(seeds) < 2:
             return None
         return mean_interval(self._table(model, seeds, "confirm") - self._table(other, seeds, "confirm"))
+
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        """What both models of the verdict score on each set of further test data, and how far that is from confirm."""
+        seeds = self._paired(PLAIN, BEST)
+        names = next((list(e.also) for e in self.entries if e.also), [])
+        return tuple(self._elsewhere(name, seeds) for name in names)
+
+    def _elsewhere(self, name: str, seeds: list[int]) -> Elsewhere:
+        sides: dict[str, Away] = {}
+        tables: dict[str, NDArray[np.float32]] = {}
+        for model in (PLAIN, BEST):
+            by_seed = {e.seed: e for e in self.entries if e.model == model}
+            there = tables[model] = np.stack([by_seed[s].also[name] for s in seeds])
+            sides[model] = Away(spread(there), difference_interval(self._table(model, seeds, "confirm"), there))
+        gain = mean_interval(tables[BEST] - tables[PLAIN])
+        return Elsewhere(name, tables[PLAIN].shape[1], sides[PLAIN], sides[BEST], gain)
 
     def gain(self) -> Interval:
         gain = self.difference(BEST, PLAIN)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from gapless.data.splits import select_split
 from gapless.errors import DataError, GaplessError
 from gapless.recipe import Recipe
-from gapless.train.loop import Diverged, Plan, Trainer
-from gapless.train.scores import score
+from gapless.train.loop import Diverged, Plan, Trainer, feed_of
+from gapless.train.scores import Scores, score
 
 if TYPE_CHECKING:
-    from gapless.data import Task
+    from gapless.data import Rows, Task
 
 CURVE_POINTS = 12
 SPEED_BATCHES = 20
@@ -31,7 +31,8 @@ class Job:
     split: which repeat of the train/select split to train and score on; None trains on all development rows and scores
         them and the confirm rows, row by row.
     until: the epoch to stop at. checkpoint: where to go on from and to leave the state at, if `until` is not the last.
-    curve: whether to score train and select along the way. speed: only measure how long an epoch takes.
+    curve: whether to score train and select along the way. speed: only measure how long an epoch takes. also: without
+    a split, whether to score the further test data as well.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Job:
     checkpoint: Path
     curve: bool = False
     speed: bool = False
+    also: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Outcome:
     saved), `failed` (the model or its numbers), or `unsaved` (the disk is full).
     score, loss: on select (the confirm rows where there is no split); train_score: on the rows trained on.
     seconds: of this job; of one epoch when the speed was asked for.
-    train_each, confirm_each: per row, only without a split.
+    train_each, confirm_each: per row, only without a split. also_each: per row of the further test data, by its name.
     """
 
     number: int
@@ -67,6 +69,7 @@ class Outcome:
     curve: tuple[tuple[int, float, float], ...] = ()
     train_each: NDArray[np.float32] | None = field(default=None, compare=False)
     confirm_each: NDArray[np.float32] | None = field(default=None, compare=False)
+    also_each: dict[str, NDArray[np.float32]] = field(default_factory=dict[str, NDArray[np.float32]], compare=False)
 
 
 def run(job: Job, task: Task, seed: int, plan: Plan, stop: Callable[[], bool]) -> Outcome:
@@ -166,12 +169,14 @@ def _trainer(job: Job, task: Task, rows: NDArray[np.int64], plan: Plan) -> Train
 
 
 def _confirm(job: Job, task: Task, trainer: Trainer, begun: float) -> Outcome:
-    from gapless.train.batches import Feed
-
     assert task.confirm is not None
     train = score(trainer.judged, trainer.feed)
-    opened = Feed(task.confirm, trainer.scale, len(task.classes), trainer.device)
-    confirm = score(trainer.judged, opened)
+
+    def opened(rows: Rows) -> Scores:
+        return score(trainer.judged, feed_of(rows, trainer.scale, len(task.classes), trainer.device))
+
+    confirm = opened(task.confirm)
+    also = {name: opened(rows).each for name, rows in task.also} if job.also else {}
     return Outcome(
         job.number,
         "done",
@@ -182,4 +187,5 @@ def _confirm(job: Job, task: Task, trainer: Trainer, begun: float) -> Outcome:
         time.perf_counter() - begun,
         train_each=train.each,
         confirm_each=confirm.each,
+        also_each=also,
     )

@@ -60,6 +60,7 @@ def result(task: Task, options: TuneOptions, finished: Finished) -> Result:
         seconds=round(finished.seconds, 1),
         seed=options.seed,
         versions=versions(),
+        elsewhere=confirmation.elsewhere(),
     )
 
 

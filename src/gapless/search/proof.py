@@ -62,14 +62,15 @@ class Proof:
     def _work(self, number: int, model: str, recipe: Recipe, lr: float, seed: int) -> Work:
         key = draws.key(self._run.options.seed, "confirm", seed) >> 1
         path = self._run.checkpoint(f"confirm-{model}-{seed}".replace(" ", "-"))
-        job = Job(number, recipe, lr, key, None, self._plan.epochs, path)
+        job = Job(number, recipe, lr, key, None, self._plan.epochs, path, also=model in (PLAIN, BEST))
         return job, lambda outcome: self._ended(outcome, model, seed)
 
     def _ended(self, outcome: Outcome, model: str, seed: int) -> None:
         if outcome.train_each is None or outcome.confirm_each is None:
             self._run.write({"event": "failure", "model": model, "seed": seed, "reason": outcome.reason})
             return
-        self._run.write(Entry(model, seed, outcome.train_each, outcome.confirm_each, outcome.seconds).event())
+        each = outcome.train_each, outcome.confirm_each
+        self._run.write(Entry(model, seed, *each, outcome.seconds, outcome.also_each).event())
 
     def _room(self, best: Candidate, trainings: int) -> int:
         """How many times so many trainings on all development rows fit into the time that is left, at most 20."""

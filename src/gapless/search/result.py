@@ -56,6 +56,28 @@ class Pillar:
 
 
 @dataclass(frozen=True)
+class Away:
+    """A model on further test data: its score there, and the drop, its score on confirm minus the one there."""
+
+    score: Spread
+    drop: Interval
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Further test data, scored once with both models of the verdict; it had no part in the search or the verdict.
+
+    gain: best minus plain there, paired by seed and by row.
+    """
+
+    name: str
+    rows: int
+    plain: Away
+    best: Away
+    gain: Interval
+
+
+@dataclass(frozen=True)
 class TrialRow:
     """One recipe trained once. `score` is on select (None when it failed before its first rung)."""
 
@@ -157,6 +179,7 @@ class Result:
     seed: int
     versions: dict[str, str]
     schema: int = 1
+    elsewhere: tuple[Elsewhere, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

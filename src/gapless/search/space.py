@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gapless.recipe import Augment, BatchNorm, Decay, Dropout, ImageOp, Recipe
+from gapless.augment.image.ops import OPS, Prior
+from gapless.recipe import Augment, BatchNorm, Decay, Dropout, Op, Recipe
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,23 @@ def _ops(*names: str, chance: bool = False) -> tuple[Callable[..., float], Calla
             if value <= 0:
                 ops.pop(name, None)
             elif chance:
-                ops[name] = ImageOp(op=name, strength=1.0, p=value)
+                ops[name] = Op(op=name, strength=1.0, p=value)
             else:
-                ops[name] = ImageOp(op=name, strength=value, p=ops[name].p if name in ops else 1.0)
+                ops[name] = Op(op=name, strength=value, p=ops[name].p if name in ops else 1.0)
         return recipe.replace("augment", part.model_copy(update={"ops": tuple(ops.values())}))
 
     return read, write
+
+
+def _pictures() -> Iterator[Knob]:
+    """A knob for each prior in the table of operations on pictures; operations of one prior share it."""
+    names: dict[Prior, list[str]] = {}
+    for op in OPS.values():
+        if op.prior is not None:
+            names.setdefault(op.prior, []).append(op.name)
+    for prior, found in names.items():
+        access = _ops(*found, chance=prior.chance)
+        yield Knob(prior.knob, "augment", prior.low, prior.high, prior.usual, *access)
 
 
 def _round(value: float) -> float:
@@ -138,15 +150,21 @@ KNOBS: Mapping[str, tuple[Knob, ...]] = {
     "image": (
         *_SHARED,
         Knob("channel dropout", "dropout", 0.02, 0.4, 0.1, *_field("dropout", Dropout, "channel")),
-        Knob("rotate", "augment", 2.0, 30.0, 15.0, *_ops("rotate")),
-        Knob("scale", "augment", 0.02, 0.3, 0.15, *_ops("scale")),
-        Knob("translate", "augment", 0.02, 0.25, 0.1, *_ops("translate_x", "translate_y")),
-        Knob("shear", "augment", 2.0, 20.0, 10.0, *_ops("shear_x", "shear_y")),
-        Knob("flip", "augment", 0.2, 0.5, 0.5, *_ops("flip_x", chance=True)),
-        Knob("brightness", "augment", 0.05, 0.5, 0.2, *_ops("brightness")),
-        Knob("contrast", "augment", 0.05, 0.6, 0.2, *_ops("contrast")),
-        Knob("erase", "augment", 0.05, 0.4, 0.2, *_ops("erase")),
+        *_pictures(),
         Knob("cutmix", "augment", 0.1, 1.0, 0.5, *_field("augment", Augment, "cutmix")),
+        Knob("pick", "augment", 1.0, 3.0, 1.0, *_pick()),
+    ),
+    "text": (
+        *_SHARED,
+        Knob("embedding dropout", "dropout", 0.02, 0.7, 0.3, *_field("dropout", Dropout, "embedding")),
+        Knob("word dropout", "dropout", 0.02, 0.4, 0.1, *_field("dropout", Dropout, "word")),
+        Knob("synonyms", "augment", 0.05, 0.5, 0.2, *_ops("synonyms")),
+        Knob("insert", "augment", 0.02, 0.3, 0.1, *_ops("insert")),
+        Knob("delete", "augment", 0.02, 0.3, 0.1, *_ops("delete")),
+        Knob("swap", "augment", 0.02, 0.3, 0.1, *_ops("swap")),
+        Knob("punctuate", "augment", 0.02, 0.3, 0.1, *_ops("punctuate")),
+        Knob("typos", "augment", 0.02, 0.2, 0.05, *_ops("typos", "keyboard")),
+        Knob("reorder", "augment", 0.2, 1.0, 0.5, *_ops("reorder")),
         Knob("pick", "augment", 1.0, 3.0, 1.0, *_pick()),
     ),
     "table": (

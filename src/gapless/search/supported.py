@@ -12,9 +12,11 @@ from torch.nn.parameter import is_lazy
 from gapless import batchnorm, dropout
 from gapless.errors import DataError, UsageError
 from gapless.recipe import Recipe
+from gapless.recipe.words import why_no_embedding_dropout, why_no_word_dropout, word_table
 from gapless.search.space import Knob, knobs
-from gapless.train.batches import Feed, Scale
-from gapless.train.loop import build
+from gapless.train.batches import Scale
+from gapless.train.loop import build, feed_of
+from gapless.train.texts import answer
 
 if TYPE_CHECKING:
     from gapless.data import Task
@@ -39,16 +41,18 @@ def check(task: Task) -> int:
 
     index = np.arange(min(4, len(task.develop)))
     scale = Scale.of(task.develop, len(task.classes), index)
-    feed = Feed(task.develop.take(index), scale, len(task.classes), torch.device("cpu"))
+    feed = feed_of(task.develop.take(index), scale, len(task.classes), torch.device("cpu"))
     inputs = feed.inputs(torch.arange(len(index)))
     model = _built(task)
+    batch = f"{len(inputs)} texts" if isinstance(inputs, list) else f"a batch {tuple(inputs.shape)}"
     try:
         with torch.random.fork_rng([]):  # its dropout draws, and the user's generator is none of ours
-            outputs = model.train()(inputs)
+            model.train()
+            outputs = answer(model, inputs, feed.device) if isinstance(inputs, list) else model(inputs)
+    except DataError as error:
+        raise DataError(f"model {task.model_name}: {error}") from error
     except (Exception, SystemExit) as error:  # the user's model may raise anything
-        raise DataError(
-            f"model {task.model_name}: raised {type(error).__name__} on a batch {tuple(inputs.shape)}: {error}"
-        ) from error
+        raise DataError(f"model {task.model_name}: raised {type(error).__name__} on {batch}: {error}") from error
     wanted = (len(index), task.outputs)
     if not isinstance(outputs, torch.Tensor) or tuple(outputs.shape) != wanted:
         got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
@@ -100,7 +104,11 @@ def supported(task: Task) -> tuple[Knob, ...]:
         "channel dropout": lambda m: _takes(m, channel=0.1),
         "input dropout": lambda m: _takes(m, input=0.1),
         "batch norm": lambda m: bool(batchnorm.insert(m).paths),
+        "embedding dropout": lambda m: not why_no_embedding_dropout(m),
+        "word dropout": lambda m: not why_no_word_dropout(m),
     }
+    if task.kind == "text":
+        tries["mixup"] = lambda m: word_table(m) is not None
     found = knobs(task.kind, len(task.classes))
     return tuple(k for k in found if k.name not in tries or tries[k.name](build(task, 0)))
 

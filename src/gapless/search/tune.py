@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -92,12 +93,15 @@ def _same_run(journal: Journal, task: Task, options: TuneOptions, parameters: in
 def _fingerprint(task: Task) -> str:
     """Changes whenever a row, a label or their part does."""
     digest = hashlib.blake2b(digest_size=12)
-    for rows in (task.develop, task.confirm):
-        if rows is not None:
-            digest.update(repr(rows.x.shape).encode())
-            digest.update(rows.y.tobytes())
-            for start in range(0, len(rows), 4096):
-                digest.update(rows.x[start : start + 4096].tobytes())
+    for rows in (task.develop, task.confirm, *(rows for _, rows in task.also)):
+        if rows is None:
+            continue
+        digest.update(repr(rows.x.shape).encode())
+        digest.update(rows.y.tobytes())
+        for start in range(0, len(rows), 4096):
+            some = rows.x[start : start + 4096]
+            plain = json.dumps(some.tolist()).encode() if rows.x.ndim == 1 else some.tobytes()
+            digest.update(plain)
     return digest.hexdigest()
 
 

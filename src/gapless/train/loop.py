@@ -18,8 +18,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gapless.errors import DataError
 from gapless.recipe.augment import pair, vary
+from gapless.recipe.words import mixing
 from gapless.train import checkpoint, draws
 from gapless.train.batches import Feed, Scale
+from gapless.train.texts import TextFeed, answer, learn
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -71,8 +73,10 @@ class Trainer:
         self.part = recipe.augment_part
         self.rows = rows
         self.scale = Scale.of(rows_of, self.classes, rows)
-        self.feed = Feed(rows_of, self.scale, self.classes, self.device)
+        self.feed = feed_of(rows_of, self.scale, self.classes, self.device)
+        self.part.require(task.kind)
         self.model = build(task, draws.key(seed, "weights"))
+        learn(self.model, rows_of, rows)
         recipe.attach(self.model)
         self.model.to(self.device)
         if self.feed.pictures:
@@ -111,8 +115,7 @@ class Trainer:
         for number, (inputs, labels) in enumerate(self._varied(np.array_split(order, self.batches))):
             self._set_lr(self.epoch * self.batches + number)
             stream = draws.stream(self.seed, "mix", self.epoch, number)
-            inputs, targets = pair(self.part, inputs, labels, stream, self.classes, self.categorical)
-            loss = self._loss(self.model(self.feed.normal(inputs)), targets)
+            loss = self._loss(*self._outputs(inputs, labels, stream))
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
@@ -121,18 +124,43 @@ class Trainer:
             total += loss.detach()
         return float(total) / self.batches
 
-    def _varied(self, batches: list[NDArray[np.int64]]) -> Iterator[tuple[Tensor, Tensor]]:
+    def _outputs(
+        self, inputs: Tensor | list[str], labels: Tensor, stream: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """What the model says of a batch, and what it should say."""
+        if isinstance(inputs, list):
+            with mixing(self.part, self.model, labels, stream, self.classes) as targets:
+                return answer(self.model, inputs, self.device), targets
+        inputs, targets = pair(self.part, inputs, labels, stream, self.classes, self.categorical)
+        return self.model(inputs), targets
+
+    def _varied(self, batches: list[NDArray[np.int64]]) -> Iterator[tuple[Tensor | list[str], Tensor]]:
         """The batches' inputs and labels; pictures are augmented several batches at a time, which costs less."""
-        columns = self.part.policy().columns
-        chances = draws.uniforms(self.seed, "augment", self.epoch, len(self.feed), columns)
+        if isinstance(self.feed, TextFeed):
+            yield from self._varied_texts(self.feed, batches)
+            return
+        policy = self.part.policy()
         together = max(1, VARIED_TOGETHER // max(1, len(batches[0]) * self.feed.x[0].numel()))
         for start in range(0, len(batches), together):
             some = batches[start : start + together]
             rows = np.concatenate(some)
             index = torch.from_numpy(rows).to(self.device)
-            inputs = vary(self.part, self.feed.raw(index), chances[rows])
+            chances = draws.uniforms(self.seed, "augment", self.epoch, rows, policy.columns)
+            if self.feed.compiled and policy.steps:
+                inputs = self.feed.varied(policy.program(chances, *self.feed.x.shape[2:]), index)
+            else:
+                inputs = self.feed.normal(vary(self.part, self.feed.raw(index), chances))
             sizes = [len(b) for b in some]
             yield from zip(inputs.split(sizes), self.feed.labels[index].split(sizes), strict=True)
+
+    def _varied_texts(self, feed: TextFeed, batches: list[NDArray[np.int64]]) -> Iterator[tuple[list[str], Tensor]]:
+        """The batches' texts and labels; all texts of the epoch are varied in one go."""
+        rows = np.concatenate(batches)
+        texts = self.recipe.vary(feed.inputs(torch.from_numpy(rows)), self.seed, self.epoch, rows.tolist())
+        start = 0
+        for batch in batches:
+            yield texts[start : start + len(batch)], feed.labels[torch.from_numpy(batch).to(self.device)]
+            start += len(batch)
 
     def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         if self.classes:
@@ -212,6 +240,11 @@ def _averaging(decay: float) -> Callable[..., None]:
                 mine.copy_(theirs)
 
     return update
+
+
+def feed_of(rows: Rows, scale: Scale, classes: int, device: torch.device) -> Feed | TextFeed:
+    """The feed for a kind of data."""
+    return (TextFeed if rows.x.ndim == 1 else Feed)(rows, scale, classes, device)
 
 
 def build(task: Task, seed: int) -> nn.Module:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from gapless.train.loop import Diverged
+from gapless.train.texts import TextFeed, answer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -41,7 +42,7 @@ class Scores:
 
 
 @torch.no_grad()
-def score(model: nn.Module, feed: Feed, rows: NDArray[np.int64] | None = None, batch: int = 512) -> Scores:
+def score(model: nn.Module, feed: Feed | TextFeed, rows: NDArray[np.int64] | None = None, batch: int = 512) -> Scores:
     """Scores in eval mode and without augmentation; every module's mode is given back afterwards.
 
     Args:
@@ -53,11 +54,19 @@ def score(model: nn.Module, feed: Feed, rows: NDArray[np.int64] | None = None, b
     """
     index = torch.arange(len(feed)) if rows is None else torch.from_numpy(rows)
     with _eval_mode(model):
-        outputs = torch.cat([model(feed.inputs(part)) for part in index.split(batch)]).float()
+        outputs = _answers(model, feed, index, batch).float()
     scores = _scores(outputs, feed.labels[index.to(feed.labels.device)], feed.classes)
     if not (math.isfinite(scores.loss) and math.isfinite(scores.mean)):
         raise Diverged(f"the model gives NaN or numbers without bound: its loss is {scores.loss} when it is scored")
     return scores
+
+
+def _answers(model: nn.Module, feed: Feed | TextFeed, index: Tensor, batch: int) -> Tensor:
+    if not isinstance(feed, TextFeed):
+        return torch.cat([model(feed.inputs(part)) for part in index.split(batch)])
+    order = feed.by_length(index)
+    found = torch.cat([answer(model, feed.inputs(part), feed.device) for part in index[order].split(batch)])
+    return found[order.argsort().to(found.device)]
 
 
 @contextmanager

@@ -5,9 +5,33 @@ u = numpy.random.default_rng(0).random((len(images), policy.columns))
 augmented = run(policy.program(u, height, width), images)
 """
 
+from gapless.augment.image.augmix import AugMix, jensen_shannon
 from gapless.augment.image.batched import run
 from gapless.augment.image.ops import OPS, Op
-from gapless.augment.image.policy import Policy, Step
+from gapless.augment.image.policy import Choice, Policy, Step
+from gapless.augment.image.policy_toml import preset, presets
 from gapless.augment.image.program import Program
+from gapless.augment.image.rand_augment import rand_augment
+from gapless.augment.image.schedule import Constant, RampDown, RampUp
+from gapless.augment.image.targets import move_boxes, move_masks, move_points
 
-__all__ = ["OPS", "Op", "Policy", "Program", "Step", "run"]
+__all__ = [
+    "OPS",
+    "AugMix",
+    "Choice",
+    "Constant",
+    "Op",
+    "Policy",
+    "Program",
+    "RampDown",
+    "RampUp",
+    "Step",
+    "jensen_shannon",
+    "move_boxes",
+    "move_masks",
+    "move_points",
+    "preset",
+    "presets",
+    "rand_augment",
+    "run",
+]

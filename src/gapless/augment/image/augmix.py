@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from torch import Tensor
 from gapless.augment.image import batched
 from gapless.augment.image.algebra import Floats
 from gapless.augment.image.policy import Choice, Policy, Step
+from gapless.augment.image.policy_toml import load
 from gapless.augment.image.program import Fill, Program, Sides
 from gapless.errors import UsageError
 
@@ -27,7 +30,7 @@ class AugMix:
     """Chains drawn from steps, and how much of each.
 
     Args:
-        steps: what the chains draw from, all equally likely; the paper's are `preset("augmix").steps`.
+        steps: what the chains draw from, all equally likely; `AugMix.paper()` has the paper's.
         width: how many chains.
         depth: the longest chain; each is 1 to `depth` operations long, all lengths equally likely.
         fill: what is seen outside the picture.
@@ -43,6 +46,12 @@ class AugMix:
             raise UsageError(f"width and depth must be at least 1, got {self.width} and {self.depth}")
         if not self.steps:
             raise UsageError("AugMix needs at least one step to draw from")
+
+    @classmethod
+    def paper(cls) -> Self:
+        """The operations of the paper at severity 3, three chains of up to three of them."""
+        policy = load(Path(__file__).with_suffix(".toml"))
+        return cls(tuple(step for step in policy.steps if isinstance(step, Step)), fill=policy.fill)
 
     @cached_property
     def _chain(self) -> Policy:

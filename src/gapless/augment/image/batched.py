@@ -89,7 +89,7 @@ def _apply(element: Element, x: Tensor, program: Program) -> Tensor:
     if isinstance(element, Warp):
         if element.smooth:
             return resample(element, x, program.size, program.fill)
-        return warp(element, x, program.fill)
+        return warp(element, x, program.fill, program.reading)
     if x.shape[1] == 4:
         return torch.cat((_on_colour(element, x[:, :3]), x[:, 3:]), dim=1)
     return _on_colour(element, x)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gapless.augment.image.algebra import Box, Grid, Warp
-from gapless.augment.image.program import Fill
+from gapless.augment.image.program import Fill, Reading
 
 _PADDING = {"black": "zeros", "gray": "zeros", "edge": "border", "reflect": "reflection"}
 
@@ -35,7 +35,7 @@ def _places(height: int, width: int, device: torch.device) -> Tensor:
     return torch.stack((x, y, torch.ones_like(x))).view(3, -1)
 
 
-def warp(element: Warp, x: Tensor, fill: Fill) -> Tensor:
+def warp(element: Warp, x: Tensor, fill: Fill, reading: Reading) -> Tensor:
     n, _, height, width = x.shape
     projective = bool((element.data[:, 2] != Warp.identity[2]).any())
     lines = 3 if projective else 2
@@ -45,13 +45,13 @@ def warp(element: Warp, x: Tensor, fill: Fill) -> Tensor:
         planes = planes[:, :2] / planes[:, 2:]
     places = planes.permute(0, 2, 3, 1)
     if fill != "gray":
-        return _interpolate(x, places, fill)
+        return _read(x, places, fill, reading)
     level = _filling(x)
-    return _interpolate(x - level, places, fill).add_(level)
+    return _read(x - level, places, fill, reading).add_(level)
 
 
-def _interpolate(x: Tensor, places: Tensor, fill: Fill) -> Tensor:
-    return F.grid_sample(x, places, mode="bilinear", padding_mode=_PADDING[fill], align_corners=False)
+def _read(x: Tensor, places: Tensor, fill: Fill, reading: Reading) -> Tensor:
+    return F.grid_sample(x, places, mode=reading, padding_mode=_PADDING[fill], align_corners=False)
 
 
 def _filling(x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from gapless.augment.image.algebra import (
     Lut,
     Noise,
 )
-from gapless.augment.image.declare import Declared
+from gapless.augment.image.declare import Declared, Prior
 from gapless.augment.image.geometry import factor
 
 COLOUR = Declared()
@@ -45,6 +45,7 @@ def _color(own: Floats, gray: Floats | None = None, mean_gray: Floats | None = N
     source=_AUTOAUGMENT,
     torchvision=lambda r: f"ColorJitter(brightness={r.shares})",
     albumentations=lambda r: f"ColorJitter({r.shares}, (1, 1), (1, 1), (0, 0))",
+    prior=Prior("brightness", 0.05, 0.5, 0.2),
 )
 def brightness(share: Floats) -> Color:
     """Multiplies every level by 1 + share."""
@@ -58,6 +59,7 @@ def brightness(share: Floats) -> Color:
     source=_AUTOAUGMENT,
     torchvision=lambda r: f"ColorJitter(contrast={r.shares})",
     albumentations=lambda r: f"ColorJitter((1, 1), {r.shares}, (1, 1), (0, 0))",
+    prior=Prior("contrast", 0.05, 0.6, 0.2),
 )
 def contrast(share: Floats) -> Color:
     """Moves every level away from the picture's mean gray by this share, as Pillow does."""
@@ -161,7 +163,18 @@ def _lut(table: Floats) -> Lut:
     return Lut(np.repeat(np.clip(np.rint(table), 0, 255).astype(np.uint8)[:, None], 3, axis=1))
 
 
-@COLOUR.op(2, "share", signed=True, source="Poynton, Digital Video and HD, 2003, chapter 23")
+def _percent(share: float) -> float:
+    """The exponent of `gamma`, times 100."""
+    return 100 * (1 - share) if share < 0 else 100 / (1 + share)
+
+
+@COLOUR.op(
+    2,
+    "share",
+    signed=True,
+    source="Poynton, Digital Video and HD, 2003, chapter 23",
+    albumentations=lambda r: f"RandomGamma(({_percent(r.high):g}, {_percent(r.low):g}))",
+)
 def gamma(share: Floats) -> Lut:
     """Raises levels to a power: brighter middle tones for a positive share, darker ones for a negative."""
     return _lut(255 * (_LEVELS / 255) ** (1 / factor(share))[:, None])

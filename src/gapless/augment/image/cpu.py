@@ -56,31 +56,62 @@ def run(
             time that a fresh block of memory costs.
         threads: over how many threads to share the pictures.
     """
-    sources = _sources(program, pictures)
-    channels = sources.channels
-    shape = (program.batch, channels, *program.size)
-    if out is None:
-        out = torch.empty(shape)
-    elif tuple(out.shape) != shape or out.dtype != torch.float32 or not out.is_contiguous():
-        raise UsageError(f"out must be contiguous float32 of shape {shape}, got {out.dtype} {tuple(out.shape)}")
-    if threads < 1:
-        raise UsageError(f"threads must be at least 1, got {threads}")
-    if not program.batch:
+    if len(pictures) != program.batch:
+        raise DataError(f"the program is for {program.batch} pictures, got {len(pictures)}")
+    first = pictures if isinstance(pictures, np.ndarray) or not len(pictures) else pictures[0]
+    channels = first.shape[-1] if isinstance(first, np.ndarray) and first.ndim else 3
+    return prepare(program, channels, normal).run(pictures, 0, out, threads)
+
+
+def prepare(program: Program, channels: int, normal: Normal | None = None) -> Plan:
+    """What of a program can be worked out before its pictures come: once for all batches that it was drawn for."""
+    return Plan(program, channels, encode(program), _finish(program, normal, channels), _shrinking(program))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program that is ready to be run, on all of its pictures or on one batch of them after the other."""
+
+    program: Program
+    channels: int
+    steps: tables.Steps
+    finish: tables.Finish
+    shrinking: tuple[float, float]
+
+    def run(
+        self, pictures: Bytes | Sequence[Bytes], start: int = 0, out: Tensor | None = None, threads: int = 1
+    ) -> Tensor:
+        """Runs the program's rows from `start` on, one for each of the pictures; the rest as in `run`."""
+        program, stop = self.program, start + len(pictures)
+        if not 0 <= start <= stop <= program.batch:
+            raise DataError(f"the program is for {program.batch} pictures, got number {start} to {stop}")
+        sources = _sources(pictures, self.channels)
+        _check_sizes(program, sources.pictures, start, stop)
+        shape = (len(pictures), self.channels, *program.size)
+        if out is None:
+            out = torch.empty(shape)
+        elif tuple(out.shape) != shape or out.dtype != torch.float32 or not out.is_contiguous():
+            raise UsageError(f"out must be contiguous float32 of shape {shape}, got {out.dtype} {tuple(out.shape)}")
+        if threads < 1:
+            raise UsageError(f"threads must be at least 1, got {threads}")
+        if not len(pictures):
+            return out
+        steps = self.steps._replace(code=self.steps.code[start:stop], row=self.steps.row[start:stop])
+        levels, turn = out.view(*shape[:2], -1).numpy(), np.zeros(1, np.int64)
+        room = _room(program, sources.largest, self.channels, self.shrinking)
+        # Small portions, so that threads finish together however long a picture takes and whenever they wake up.
+        portion = max(1, len(pictures) // (8 * threads)) if threads > 1 else len(pictures)
+
+        def work() -> None:
+            args = sources.pictures, steps, self.finish, _scratch(room), levels, *program.size
+            chain.run_chains(turn, portion, *args)
+
+        helpers = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
+        work()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
         return out
-    steps = encode(program)
-    flat = out.view(*shape[:2], -1).numpy()
-    finish = _finish(program, normal, channels)
-    room = _room(program, sources.pictures, channels)
-
-    def work(start: int, stop: int) -> None:
-        chain.run_chains(start, stop, sources.pictures, steps, finish, _scratch(room), flat, *program.size)
-
-    if threads == 1:
-        work(0, program.batch)
-    else:
-        bounds = [program.batch * part // threads for part in range(threads + 1)]
-        list(_pool(threads).map(work, bounds[:-1], bounds[1:]))
-    return out
 
 
 @lru_cache(maxsize=4)
@@ -91,45 +122,45 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 @dataclass(frozen=True)
 class _Sources:
     pictures: tables.Pictures
-    channels: int
+    largest: tuple[int, int]
+    """The greatest height and the greatest width."""
     owners: Bytes | Sequence[Bytes]
     """Keeps the memory behind the addresses alive."""
 
 
-def _sources(program: Program, pictures: Bytes | Sequence[Bytes]) -> _Sources:
-    batch = program.batch
-    if len(pictures) != batch:
-        raise DataError(f"the program is for {batch} pictures, got {len(pictures)}")
+def _sources(pictures: Bytes | Sequence[Bytes], channels: int) -> _Sources:
+    batch = len(pictures)
     if isinstance(pictures, np.ndarray):
-        _check_picture(pictures, 4)
+        _check_picture(pictures, 4, channels)
         pictures = _compact(pictures)
-        _, height, width, channels = pictures.shape
+        _, height, width, _ = pictures.shape
         address = pictures.ctypes.data + np.arange(batch, dtype=np.int64) * pictures.strides[0]
         pitch, heights, widths = (np.full(batch, n, np.int64) for n in (pictures.strides[1], height, width))
-    else:
-        for picture in pictures:
-            _check_picture(picture, 3)
-        pictures = [_compact(picture) for picture in pictures]
-        if len({picture.shape[2] for picture in pictures}) > 1:
-            raise DataError("all pictures of a batch must have the same number of channels")
-        channels = pictures[0].shape[2] if batch else 3
-        address, pitch, heights, widths = (
-            np.array([(p.ctypes.data, p.strides[0], p.shape[0], p.shape[1]) for p in pictures], np.int64)
-            .reshape(batch, 4)
-            .T.copy()
-        )
-    if np.any(heights != program.height) or np.any(widths != program.width):
-        raise DataError("the program was made for pictures of other sizes")
-    return _Sources(tables.Pictures(address, pitch, heights, widths), channels, pictures)
+        return _Sources(tables.Pictures(address, pitch, heights, widths), (height, width), pictures)
+    for picture in pictures:
+        _check_picture(picture, 3, channels)
+    pictures = [_compact(picture) for picture in pictures]
+    entries = [(p.ctypes.data, p.strides[0], p.shape[0], p.shape[1]) for p in pictures]
+    address, pitch, heights, widths = np.array(entries, np.int64).reshape(batch, 4).T.copy()
+    largest = int(heights.max(initial=0)), int(widths.max(initial=0))
+    return _Sources(tables.Pictures(address, pitch, heights, widths), largest, pictures)
 
 
-def _check_picture(picture: Any, dimensions: int) -> None:
+def _check_sizes(program: Program, pictures: tables.Pictures, start: int, stop: int) -> None:
+    for sides, wanted in ((pictures.height, program.height), (pictures.width, program.width)):
+        if np.any(sides != (wanted if isinstance(wanted, int) else wanted[start:stop])):
+            raise DataError("the program was made for pictures of other sizes")
+
+
+def _check_picture(picture: Any, dimensions: int, channels: int) -> None:
     wanted = "(B, H, W, C)" if dimensions == 4 else "(H, W, C)"
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != dimensions:
         got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
         raise DataError(f"pictures must be uint8 arrays of shape {wanted}, got {got}")
     if 0 in picture.shape[1:] or (dimensions == 3 and 0 in picture.shape):
         raise DataError(f"a picture must have at least one pixel and one channel, got shape {picture.shape}")
+    if picture.shape[-1] != channels:
+        raise DataError(f"all pictures must have {channels} channels, got shape {picture.shape}")
 
 
 def _compact(picture: Bytes) -> Bytes:
@@ -153,6 +184,7 @@ def _finish(program: Program, normal: Normal | None, channels: int) -> tables.Fi
         fill in ("edge", "reflect"),
         fill == "reflect",
         128.0 if fill == "gray" else 0.0,
+        program.reading == "nearest",
     )
 
 
@@ -173,13 +205,12 @@ class _Room:
         return enough and all(mine >= needed for mine, needed in pairs)
 
 
-def _room(program: Program, pictures: tables.Pictures, channels: int) -> _Room:
-    height, width = int(pictures.height.max()), int(pictures.width.max())
+def _room(program: Program, largest: tuple[int, int], channels: int, shrinking: tuple[float, float]) -> _Room:
+    height, width = largest
     out_height, out_width = program.size
-    shrink_x, shrink_y = _shrinking(program)
-    taps = _taps(shrink_x * width / out_width), _taps(shrink_y * height / out_height)
-    largest = max(height, out_height), max(width, out_width)
-    return _Room(largest, program.size, channels, height * width if program.resizes else 0, taps)
+    taps = _taps(shrinking[0] * width / out_width), _taps(shrinking[1] * height / out_height)
+    either = max(height, out_height), max(width, out_width)
+    return _Room(either, program.size, channels, height * width if program.resizes else 0, taps)
 
 
 class _Kept(local):
@@ -211,14 +242,19 @@ def _new_scratch(room: _Room) -> tables.Scratch:
         starts=np.empty(sum(room.out), np.float32),
         weights_x=np.empty(room.out[1] * room.taps[0], np.float32),
         weights_y=np.empty(room.out[0] * room.taps[1], np.float32),
-        color=np.empty((3, 6), np.float32),
-        line=np.empty(4, np.float32),
-        means=np.empty(max(room.channels, 3), np.float32),
-        matrix=np.empty(9, np.float32),
+        color=_apart(18).reshape(3, 6),
+        line=_apart(4),
+        means=_apart(max(room.channels, 3)),
+        matrix=_apart(9),
         blocks=np.empty((2, 8, 8), np.float32),
         counts=np.empty(256, np.uint32),
         row=np.empty(width + room.taps[0], np.uint32),
     )
+
+
+def _apart(count: int) -> NDArray[np.float32]:
+    """Floats that share no line of a cache with another thread's: such lines would go to and fro between cores."""
+    return np.empty(count + 32, np.float32)[16 : 16 + count]
 
 
 def _shrinking(program: Program) -> tuple[float, float]:

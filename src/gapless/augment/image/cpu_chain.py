@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from gapless.augment.image import cpu_gather as gather
 from gapless.augment.image import cpu_levels as levels
 from gapless.augment.image import cpu_neighbours as neighbours
 from gapless.augment.image.algebra import Floats
 from gapless.augment.image.cpu_matrices import needs_mean, set_color, set_line, set_matrix
-from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, compiled, wide_vectors
+from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, compiled, take_turn, wide_vectors
 from gapless.augment.image.cpu_resample import resample, span, taps
 from gapless.augment.image.cpu_tables import (
     BLUR,
@@ -22,7 +23,6 @@ from gapless.augment.image.cpu_tables import (
     COLOR,
     GRID,
     HISTOGRAM,
-    HOMOGRAPHY,
     HUE,
     JPEG,
     KERNEL,
@@ -74,18 +74,6 @@ def _pack(
 
 
 @compiled
-def _locate(kind: int, matrix: Floats32, height: int, width: int, start: int, finish: Finish, scratch: Scratch) -> int:
-    """Writes where the pixels of some rows from `start` on come from; returns how many pixels these are."""
-    wide_vectors()
-    pixels, xs, ys = min(gather.strip_rows(width), height - start) * width, scratch.xs, scratch.ys
-    if kind == HOMOGRAPHY or finish.reflect:
-        gather.places_any(height, width, finish.repeat, finish.reflect, matrix, start, pixels, width, xs, ys)
-    else:
-        gather.places(height, width, finish.repeat, matrix, start, pixels, width, xs, ys)
-    return pixels
-
-
-@compiled
 def _move_colour(
     kind: int,
     height: int,
@@ -106,7 +94,7 @@ def _move_colour(
     sums, packed, xs, ys = scratch.means, scratch.packed, scratch.xs, scratch.ys
     sums[0] = sums[1] = sums[2] = 0
     for start in range(0, height, gather.strip_rows(width)):
-        pixels, out = _locate(kind, scratch.matrix, height, width, start, finish, scratch), start * width
+        pixels, out = gather.locate(kind, scratch.matrix, height, width, start, finish, scratch), start * width
         if kind == MOVE and not toned:
             gather.nearest_colour(packed, width, xs, ys, pixels, color, out, red, green, blue)
             continue
@@ -139,7 +127,7 @@ def _move_channel(kind: int, height: int, width: int, finish: Finish, scratch: S
         gather.pack_squares(height, width, scratch.packed, scratch.squares)
     xs, ys, line = scratch.xs, scratch.ys, scratch.line
     for start in range(0, height, gather.strip_rows(width)):
-        pixels, out = _locate(kind, scratch.matrix, height, width, start, finish, scratch), start * width
+        pixels, out = gather.locate(kind, scratch.matrix, height, width, start, finish, scratch), start * width
         if kind == MOVE:
             gather.nearest_channel(scratch.packed, width, xs, ys, pixels, line, out, plane)
         else:
@@ -375,8 +363,8 @@ def _sources() -> str:
 def _compiled(sources: str) -> Callable[..., None]:
     @njit(cache=True, **OPTIONS)
     def run_chains(
-        start: int,
-        stop: int,
+        turn: NDArray[np.int64],
+        portion: int,
         pictures: Pictures,
         steps: Steps,
         finish: Finish,
@@ -386,12 +374,14 @@ def _compiled(sources: str) -> Callable[..., None]:
         out_width: int,
     ) -> None:
         _ = sources  # a part of the cache's key
-        wide_vectors()
-        for b in range(start, stop):
-            _picture(b, pictures, steps, finish, scratch, out[b], out_height, out_width)
+        start = take_turn(turn, portion)
+        while start < len(out):
+            for b in range(start, min(start + portion, len(out))):
+                _picture(b, pictures, steps, finish, scratch, out[b], out_height, out_width)
+            start = take_turn(turn, portion)
 
     return run_chains
 
 
 run_chains = _compiled(_sources())
-"""Runs the pictures from start to stop; out: (B, C, out_height * out_width) float32."""
+"""Runs portions of pictures until none is left. out: (B, C, H * W) float32; turn: (1,) the next picture to be taken."""

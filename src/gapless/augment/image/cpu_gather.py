@@ -32,6 +32,7 @@ from gapless.augment.image.cpu_memory import (
     word,
     word_at,
 )
+from gapless.augment.image.cpu_tables import HOMOGRAPHY, Finish, Scratch
 
 _F = np.float32
 
@@ -136,7 +137,7 @@ def strip_rows(out_width: int) -> int:
 
 
 @compiled
-def places(
+def _places(
     height: int,
     width: int,
     repeat: bool,
@@ -179,7 +180,7 @@ def _reflected(place: np.float32, side: np.float32) -> np.float32:
 
 
 @compiled
-def places_any(
+def _places_any(
     height: int,
     width: int,
     repeat: bool,
@@ -210,6 +211,29 @@ def places_any(
 
 
 @compiled
+def _round_places(pixels: int, xs: Floats32, ys: Floats32) -> None:
+    """Moves places to the middle of the pixel they are in, so that interpolation reads that one only."""
+    wide_vectors()
+    for i in range(pixels):
+        put_entry(xs, i, np.rint(entry(xs, i)))
+        put_entry(ys, i, np.rint(entry(ys, i)))
+
+
+@compiled
+def locate(kind: int, matrix: Floats32, height: int, width: int, start: int, finish: Finish, scratch: Scratch) -> int:
+    """Writes where the pixels of some rows from `start` on come from; returns how many pixels these are."""
+    wide_vectors()
+    pixels, xs, ys = min(strip_rows(width), height - start) * width, scratch.xs, scratch.ys
+    if kind == HOMOGRAPHY or finish.reflect:
+        _places_any(height, width, finish.repeat, finish.reflect, matrix, start, pixels, width, xs, ys)
+    else:
+        _places(height, width, finish.repeat, matrix, start, pixels, width, xs, ys)
+    if finish.nearest:
+        _round_places(pixels, xs, ys)
+    return pixels
+
+
+@compiled
 def between_colour(
     packed: Words, height: int, width: int, xs: Floats32, ys: Floats32, pixels: int, words: Words, out: int
 ) -> tuple[np.float32, np.float32, np.float32]:
@@ -220,7 +244,7 @@ def between_colour(
     wide_vectors()
     stride = width + 2
     last_x, last_y, row, one = _F(width), _F(height), _F(stride), _F(1)
-    sum_r, sum_g, sum_b = _F(0), _F(0), _F(0)
+    sum_r, sum_g, sum_b, high = _F(0), _F(0), _F(0), 0xFF0000
     for i in range(pixels):
         x, y = entry(xs, i), entry(ys, i)
         x0, y0 = min(np.floor(x), last_x), min(np.floor(y), last_y)
@@ -232,8 +256,10 @@ def between_colour(
         wb, wc = wx - wd, wy - wd
         wa = one - wx - wc
         red = bits(a, 0, 255) * wa + bits(b, 0, 255) * wb + bits(c, 0, 255) * wc + bits(d, 0, 255) * wd
-        green = bits(a, 8, 255) * wa + bits(b, 8, 255) * wb + bits(c, 8, 255) * wc + bits(d, 8, 255) * wd
-        blue = bits(a, 16, 255) * wa + bits(b, 16, 255) * wb + bits(c, 16, 255) * wc + bits(d, 16, 255) * wd
+        # Without a shift: 256 and 65536 times the level.
+        green = bits(a, 0, 65280) * wa + bits(b, 0, 65280) * wb + bits(c, 0, 65280) * wc + bits(d, 0, 65280) * wd
+        blue = bits(a, 0, high) * wa + bits(b, 0, high) * wb + bits(c, 0, high) * wc + bits(d, 0, high) * wd
+        green, blue = green * _F(1 / 256), blue * _F(1 / 65536)
         sum_r, sum_g, sum_b = sum_r + red, sum_g + green, sum_b + blue
         put_fine(words, out + i, join_fine(red, green, blue))
     return sum_r, sum_g, sum_b

@@ -194,11 +194,26 @@ def bits(typing: Any, packed: Any, shift: Any, mask: Any) -> Any:
     return types.float32(types.uint32, types.int64, types.int64), code
 
 
-@compiled
-def join_fine(red: np.float32, green: np.float32, blue: np.float32) -> np.uint32:
+_ROUND = 12582912.0
+"""1.5 * 2^23: a small number added to it in float32 is rounded, half to even, and its whole part fills the low bits."""
+
+
+@_instruction
+def join_fine(typing: Any, red: Any, green: Any, blue: Any) -> Any:
     """Three levels as one fine word: ten bits each, two of them below the whole level."""
-    four = np.float32(4)
-    return join(join(whole(red * four), whole(green * four), 10), whole(blue * four), 20)
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word, quick = ir.Constant(_I32, 0), ("contract", "reassoc")
+        bias = int(np.float32(_ROUND).view(np.uint32))
+        for channel, value in enumerate(args):
+            fours = builder.fmul(value, ir.Constant(_F32, 4.0), flags=quick)
+            # Not to be reordered: the sum is what rounds.
+            rounded = builder.fadd(fours, ir.Constant(_F32, _ROUND), flags=("contract",))
+            number = builder.sub(builder.bitcast(rounded, _I32), ir.Constant(_I32, bias))
+            word = builder.add(word, builder.shl(number, ir.Constant(_I32, 10 * channel)))
+        return word
+
+    return types.uint32(types.float32, types.float32, types.float32), code
 
 
 @_instruction
@@ -210,6 +225,17 @@ def whole(typing: Any, value: Any) -> Any:
         return builder.fptosi(builder.call(rint, args), _I32)
 
     return types.uint32(types.float32), code
+
+
+@_instruction
+def take_turn(typing: Any, turn: Any, portion: Any) -> Any:
+    """Adds to turn[0] and returns what was there, in one step that no other thread comes between."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _pointer(context, builder, signature.args[0], args[0])
+        return builder.atomic_rmw("add", place, args[1], "monotonic")
+
+    return types.int64(turn, types.int64), code
 
 
 @_instruction

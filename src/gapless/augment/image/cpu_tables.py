@@ -45,7 +45,7 @@ class Finish(NamedTuple):
     """How the result is written: levels 0 to 255 times scale plus offset, for each channel; and the fill of warps.
 
     repeat: places outside are moved to the nearest edge pixel, after being mirrored if `reflect`. fill: the level that
-    is seen outside otherwise.
+    is seen outside otherwise. nearest: warps take the nearest pixel.
     """
 
     scale: NDArray[np.float32]
@@ -53,6 +53,7 @@ class Finish(NamedTuple):
     repeat: bool
     reflect: bool
     fill: float
+    nearest: bool
 
 
 class Scratch(NamedTuple):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gapless.augment.image.algebra import Element, Floats, Index
 
-Law = Literal["uniform", "whole", "switch"]
+Law = Literal["uniform", "whole", "fixed", "switch"]
 
 
 class Size(NamedTuple):
@@ -29,10 +29,12 @@ class Size(NamedTuple):
 
 
 class Range(NamedTuple):
-    """The magnitudes that an export speaks of, and the size that pictures are brought to, if the policy has one."""
+    """The magnitudes that an export speaks of, how warps fill and read, and the size pictures are brought to."""
 
     low: float
     high: float
+    fill: str
+    reading: str
     size: tuple[int, int] | None
 
     @property
@@ -40,23 +42,47 @@ class Range(NamedTuple):
         return f"({self.low:g}, {self.high:g})"
 
     @property
+    def whole(self) -> str:
+        return f"({self.low:.0f}, {self.high:.0f})"
+
+    @property
     def shares(self) -> str:
         """Around 1, by shares: 0.2 is 1.2."""
         return f"({1 + self.low:g}, {1 + self.high:g})"
-
-    @property
-    def factors(self) -> str:
-        """Around 1, by factors: -0.25 is 1 / 1.25."""
-        low, high = (1 + share if share >= 0 else 1 / (1 - share) for share in (self.low, self.high))
-        return f"({low:g}, {high:g})"
 
     def only(self, code: str) -> str | None:
         """The code, if there is one magnitude only."""
         return code if self.low == self.high else None
 
+    @property
+    def constant(self) -> str:
+        """How torchvision is told to interpolate and to fill; it knows no other fill than a constant."""
+        mode = f", interpolation=v2.InterpolationMode.{self.reading.upper()}"
+        return mode + (", fill=128" if self.fill == "gray" else "")
+
+    @property
+    def border(self) -> str:
+        """How albumentations is told to interpolate and fill, by OpenCV's numbers: 1 repeats the edge, 2 reflects."""
+        mode = ", interpolation=0" if self.reading == "nearest" else ""
+        fills = {"black": "", "gray": ", fill=128", "edge": ", border_mode=1", "reflect": ", border_mode=2"}
+        return mode + fills[self.fill]
+
 
 Export = Callable[[Range], str | None]
 """The call, without its module, that does the same in another library, or None where there is no such thing."""
+
+
+class Prior(NamedTuple):
+    """What a search over recipes tries: strengths from low to high, and the usual one, with which it is switched on.
+
+    knob: what it is called there; operations of one name share one strength. chance: the numbers are probabilities.
+    """
+
+    knob: str
+    low: float
+    high: float
+    usual: float
+    chance: bool = False
 
 
 def _no_equivalent(_: Range) -> str | None:
@@ -68,9 +94,10 @@ class Op:
     """What an operation is called and what it takes.
 
     weak, strong: the strengths it accepts, in `unit`; weak is the identity. signed: magnitudes have both signs. law:
-    `uniform` magnitudes, `whole` numbers, or a `switch` that is on or off. draws: how many uniform numbers it needs
-    besides the magnitude, for places and choices. sized: it needs the pictures' size. source: where it comes from.
-    torchvision, albumentations: what it is there.
+    `uniform` magnitudes, `whole` numbers, a `fixed` whole number, which is the strength itself, or a `switch` that is
+    on or off. draws: how many uniform numbers it needs besides the magnitude, for places and choices. sized: it needs
+    the pictures' size. source: where it comes from. torchvision, albumentations: what it is there. prior: what a search
+    tries; None: nothing, it is used where a recipe or policy names it.
     """
 
     name: str
@@ -86,6 +113,7 @@ class Op:
     function: Callable[..., Element]
     torchvision: Export
     albumentations: Export
+    prior: Prior | None
 
     def element(self, magnitude: Floats, draws: Floats, size: Size) -> Element:
         """The element for magnitudes (B,), further uniform numbers (draws, B) and the pictures' size."""
@@ -108,6 +136,7 @@ class Declared(dict[str, Op]):
         source: str,
         torchvision: Export = _no_equivalent,
         albumentations: Export = _no_equivalent,
+        prior: Prior | None = None,
     ) -> Callable[[Callable[..., Element]], Callable[..., Element]]:
         """Declare the function below as an operation of its name; a second one of the same name is an error.
 
@@ -133,6 +162,7 @@ class Declared(dict[str, Op]):
                 function,
                 torchvision,
                 albumentations,
+                prior,
             )
             return function
 

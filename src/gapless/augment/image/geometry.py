@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from gapless.augment.image.algebra import Floats, Warp, rows
-from gapless.augment.image.declare import Declared, Size
+from gapless.augment.image.declare import Declared, Prior, Range, Size
 
 GEOMETRY = Declared()
 
@@ -20,6 +20,10 @@ def factor(share: Floats) -> Floats:
     return np.where(share < 0, 1 / (1 + np.abs(share)), 1 + np.abs(share))
 
 
+def _whole_range(r: Range) -> str:
+    return f"range({r.low:.0f}, {r.high + 1:.0f})"
+
+
 def _straight(x: Floats | float, y: Floats | float, dx: Floats | float = 0.0, dy: Floats | float = 0.0) -> Warp:
     return Warp(rows((x, 0, dx), (0, y, dy), (0, 0, 1)), straight=True)
 
@@ -30,8 +34,9 @@ def _straight(x: Floats | float, y: Floats | float, dx: Floats | float = 0.0, dy
     signed=True,
     sized=True,
     source=_AUTOAUGMENT,
-    torchvision=lambda r: f"RandomRotation({r.plain})",
-    albumentations=lambda r: f"Affine(rotate={r.plain})",
+    torchvision=lambda r: f"RandomRotation({r.plain}{r.constant})",
+    albumentations=lambda r: f"Affine(rotate={r.plain}{r.border})",
+    prior=Prior("rotate", 2.0, 30.0, 15.0),
 )
 def rotate(angle: Floats, size: Size) -> Warp:
     """Turns the picture about its centre, counter-clockwise for a positive angle."""
@@ -39,7 +44,15 @@ def rotate(angle: Floats, size: Size) -> Warp:
     return Warp(rows((c, -s / size.aspect, 0), (s * size.aspect, c, 0), (0, 0, 1)))
 
 
-@GEOMETRY.op(3, "turns", law="whole", sized=True, source="Cohen and Welling, arXiv 1602.07576")
+@GEOMETRY.op(
+    3,
+    "turns",
+    law="whole",
+    sized=True,
+    source="Cohen and Welling, arXiv 1602.07576",
+    torchvision=lambda r: f"RandomChoice([v2.RandomRotation((90 * n, 90 * n){r.constant}) for n in {_whole_range(r)}])",
+    albumentations=lambda r: f"OneOf([A.Affine(rotate=(90 * n, 90 * n){r.border}, p=1) for n in {_whole_range(r)}])",
+)
 def quarter_turn(turns: Floats, size: Size) -> Warp:
     """Turns the picture by right angles, exactly; a picture that is not square is cut or filled as by any rotation."""
     c, s = (np.array([values[int(n) % 4] for n in turns], np.float64) for values in ((1, 0, -1, 0), (0, 1, 0, -1)))
@@ -47,16 +60,17 @@ def quarter_turn(turns: Floats, size: Size) -> Warp:
 
 
 @GEOMETRY.op(
-    3,
+    0.9,
     "share",
     signed=True,
     source="Simard et al., ICDAR 2003",
-    torchvision=lambda r: f"RandomAffine(0, scale={r.factors})",
-    albumentations=lambda r: f"Affine(scale={r.factors})",
+    torchvision=lambda r: f"RandomAffine(0, scale={r.shares}{r.constant})",
+    albumentations=lambda r: f"Affine(scale={r.shares}{r.border})",
+    prior=Prior("scale", 0.02, 0.3, 0.15),
 )
 def scale(share: Floats) -> Warp:
-    """Makes the picture larger by this share about its centre, or smaller by the inverse factor."""
-    f = 1 / factor(share)
+    """Makes the picture larger about its centre by this share of its sides, or smaller for a negative one."""
+    f = 1 / (1 + share)
     return _straight(f, f)
 
 
@@ -64,8 +78,8 @@ def scale(share: Floats) -> Warp:
     3,
     "share",
     source="Simonyan and Zisserman, arXiv 1409.1556, section 3.1",
-    torchvision=lambda r: f"RandomAffine(0, scale={r.shares})",
-    albumentations=lambda r: f"Affine(scale={r.shares})",
+    torchvision=lambda r: f"RandomAffine(0, scale={r.shares}{r.constant})",
+    albumentations=lambda r: f"Affine(scale={r.shares}{r.border})",
 )
 def zoom(share: Floats) -> Warp:
     """Makes the picture larger by this share about its centre, never smaller, so that nothing has to be filled."""
@@ -85,8 +99,9 @@ def aspect(share: Floats) -> Warp:
     "share",
     signed=True,
     source=_AUTOAUGMENT,
-    torchvision=lambda r: f"RandomAffine(0, translate=({r.high:g}, 0))" if r.low == -r.high else None,
-    albumentations=lambda r: f"Affine(translate_percent={{'x': {r.plain}, 'y': 0}})",
+    torchvision=lambda r: f"RandomAffine(0, translate=({r.high:g}, 0){r.constant})" if r.low == -r.high else None,
+    albumentations=lambda r: f"Affine(translate_percent={{'x': {r.plain}, 'y': 0}}{r.border})",
+    prior=Prior("translate", 0.02, 0.25, 0.1),
 )
 def translate_x(share: Floats) -> Warp:
     """Moves the picture to the right by a share of its width."""
@@ -98,8 +113,9 @@ def translate_x(share: Floats) -> Warp:
     "share",
     signed=True,
     source=_AUTOAUGMENT,
-    torchvision=lambda r: f"RandomAffine(0, translate=(0, {r.high:g}))" if r.low == -r.high else None,
-    albumentations=lambda r: f"Affine(translate_percent={{'x': 0, 'y': {r.plain}}})",
+    torchvision=lambda r: f"RandomAffine(0, translate=(0, {r.high:g}){r.constant})" if r.low == -r.high else None,
+    albumentations=lambda r: f"Affine(translate_percent={{'x': 0, 'y': {r.plain}}}{r.border})",
+    prior=Prior("translate", 0.02, 0.25, 0.1),
 )
 def translate_y(share: Floats) -> Warp:
     """Moves the picture down by a share of its height."""
@@ -113,10 +129,10 @@ def translate_y(share: Floats) -> Warp:
     law="whole",
     sized=True,
     source="He et al., arXiv 1512.03385, section 4.2",
-    albumentations=lambda r: f"Affine(translate_px={{'x': ({r.low:.0f}, {r.high:.0f}), 'y': 0}})",
+    albumentations=lambda r: f"Affine(translate_px={{'x': {r.whole}, 'y': 0}}{r.border})",
 )
 def shift_x(pixels: Floats, size: Size) -> Warp:
-    """Moves the picture to the right by whole pixels: with `shift_y`, what padding and cropping at random does."""
+    """Moves the picture to the right by whole pixels."""
     return _straight(1, 1, dx=-2 * pixels / size.width)
 
 
@@ -127,11 +143,44 @@ def shift_x(pixels: Floats, size: Size) -> Warp:
     law="whole",
     sized=True,
     source="He et al., arXiv 1512.03385, section 4.2",
-    albumentations=lambda r: f"Affine(translate_px={{'x': 0, 'y': ({r.low:.0f}, {r.high:.0f})}})",
+    albumentations=lambda r: f"Affine(translate_px={{'x': 0, 'y': {r.whole}}}{r.border})",
 )
 def shift_y(pixels: Floats, size: Size) -> Warp:
-    """Moves the picture down by whole pixels: with `shift_x`, what padding and cropping at random does."""
+    """Moves the picture down by whole pixels."""
     return _straight(1, 1, dy=-2 * pixels / size.height)
+
+
+@GEOMETRY.op(
+    64,
+    "px",
+    law="fixed",
+    draws=2,
+    sized=True,
+    source="He et al., arXiv 1512.03385, section 4.2",
+    torchvision=lambda r: f"RandomCrop({r.size}, padding={r.high:.0f}{_padding(r.fill)})" if r.size else None,
+    albumentations=lambda r: f"Affine(translate_px={{'x': {_both(r)}, 'y': {_both(r)}}}{r.border})",
+)
+def pad_crop(pixels: Floats, x: Floats, y: Floats, size: Size) -> Warp:
+    """Pads every side by this many pixels and crops the old size anywhere in it: a move by whole pixels."""
+    left, up = (np.floor(u * (2 * pixels + 1)) - pixels for u in (x, y))
+    return _straight(1, 1, dx=2 * left / size.width, dy=2 * up / size.height)
+
+
+def _padding(fill: str) -> str:
+    """torchvision's names; there, reflecting doubles the edge under the name `symmetric`."""
+    modes = {"black": "", "gray": ", fill=128", "edge": ", padding_mode='edge'"}
+    return modes.get(fill, ", padding_mode='symmetric'")
+
+
+def _both(r: Range) -> str:
+    return f"({-r.high:.0f}, {r.high:.0f})"
+
+
+@GEOMETRY.op(0.9, "share", draws=2, source=_ALEXNET)
+def crop(left_out: Floats, x: Floats, y: Floats) -> Warp:
+    """Shows a part of the picture, anywhere, that leaves out this share of each side, enlarged to the old size."""
+    side = 1 - left_out
+    return _straight(side, side, left_out * (2 * x - 1), left_out * (2 * y - 1))
 
 
 @GEOMETRY.op(
@@ -140,8 +189,9 @@ def shift_y(pixels: Floats, size: Size) -> Warp:
     signed=True,
     sized=True,
     source=_AUTOAUGMENT,
-    torchvision=lambda r: f"RandomAffine(0, shear=({r.low:g}, {r.high:g}, 0, 0))",
-    albumentations=lambda r: f"Affine(shear={{'x': {r.plain}, 'y': 0}})",
+    torchvision=lambda r: f"RandomAffine(0, shear=({r.low:g}, {r.high:g}, 0, 0){r.constant})",
+    albumentations=lambda r: f"Affine(shear={{'x': {r.plain}, 'y': 0}}{r.border})",
+    prior=Prior("shear", 2.0, 20.0, 10.0),
 )
 def shear_x(angle: Floats, size: Size) -> Warp:
     """Slants the picture sideways about its centre, its upper half to the right for a positive angle."""
@@ -154,8 +204,9 @@ def shear_x(angle: Floats, size: Size) -> Warp:
     signed=True,
     sized=True,
     source=_AUTOAUGMENT,
-    torchvision=lambda r: f"RandomAffine(0, shear=(0, 0, {r.low:g}, {r.high:g}))",
-    albumentations=lambda r: f"Affine(shear={{'x': 0, 'y': {r.plain}}})",
+    torchvision=lambda r: f"RandomAffine(0, shear=(0, 0, {r.low:g}, {r.high:g}){r.constant})",
+    albumentations=lambda r: f"Affine(shear={{'x': 0, 'y': {r.plain}}}{r.border})",
+    prior=Prior("shear", 2.0, 20.0, 10.0),
 )
 def shear_y(angle: Floats, size: Size) -> Warp:
     """Slants the picture up and down about its centre, its left half downwards for a positive angle."""
@@ -169,6 +220,7 @@ def shear_y(angle: Floats, size: Size) -> Warp:
     source=_ALEXNET,
     torchvision=lambda _: "RandomHorizontalFlip(1)",
     albumentations=lambda _: "HorizontalFlip()",
+    prior=Prior("flip", 0.2, 0.5, 0.5, chance=True),
 )
 def flip_x(on: Floats) -> Warp:
     """Mirrors the picture left to right."""
@@ -196,7 +248,7 @@ _CORNERS = np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
     "share",
     draws=8,
     source="torchvision RandomPerspective",
-    torchvision=lambda r: r.only(f"RandomPerspective({r.high:g}, p=1)"),
+    torchvision=lambda r: r.only(f"RandomPerspective({r.high:g}, p=1{r.constant})"),
 )
 def perspective(share: Floats, *inward: Floats) -> Warp:
     """Moves each corner inwards by up to this share of half the sides, as if the picture were seen from aside."""

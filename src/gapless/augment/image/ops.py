@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from gapless.augment.image.colour import COLOUR
-from gapless.augment.image.declare import Op, Size
+from gapless.augment.image.declare import Op, Prior, Size
 from gapless.augment.image.geometry import GEOMETRY
 from gapless.augment.image.regions import REGIONS
 from gapless.errors import UsageError, did_you_mean
 
-__all__ = ["OPS", "Op", "Size", "find"]
+__all__ = ["OPS", "Op", "Prior", "Size", "find"]
 
 OPS: Mapping[str, Op] = MappingProxyType({**GEOMETRY, **COLOUR, **REGIONS})
 

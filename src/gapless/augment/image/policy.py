@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from gapless.augment.image.algebra import Floats, Index, Warp
 from gapless.augment.image.ops import Op, Size, find
-from gapless.augment.image.program import FILLS, Fill, Group, Program, Sides, Slot, merge
+from gapless.augment.image.program import (
+    FILLS,
+    READINGS,
+    Fill,
+    Group,
+    Program,
+    Reading,
+    Sides,
+    Slot,
+    merge,
+)
 from gapless.errors import UsageError
 
 Magnitude = Literal["uniform", "full"]
@@ -51,8 +62,8 @@ class Step:
         if self.magnitude not in ("uniform", "full"):
             raise UsageError(f"{self.op}: magnitude must be uniform or full, got {self.magnitude!r}")
 
-    @cached_property
-    def record(self) -> Op:
+    @property
+    def record(self) -> Op:  # not kept: it holds functions, so that the step could not be sent to another process
         return find(self.op)
 
     @property
@@ -78,9 +89,12 @@ class Step:
         return replace(self, p=self.p * share)
 
     def magnitudes(self, u: Floats) -> Floats:
-        """Magnitudes (B,) for uniform numbers (B,): from -strength on for signed operations, else from 0 on."""
+        """Magnitudes (B,) for uniform numbers (B,): from -strength on for signed operations, else from 0 on.
+
+        Switches and fixed numbers are the strength itself.
+        """
         op, strength = self.record, self.strength
-        if op.law == "switch":
+        if op.law in ("switch", "fixed"):
             return np.full(len(u), float(strength))
         if self.magnitude == "full":
             return np.where(u < 0.5, -strength, strength) if op.signed else np.full(len(u), float(strength))
@@ -151,22 +165,28 @@ class Policy:
         fill: what is seen outside the picture: black, gray, edge or reflect.
         size: height and width that every picture is brought to, by the first step that resizes, else before all steps;
             None keeps the pictures' size.
+        reading: what moved pictures are read by: bilinear interpolation, or the nearest pixel, which invents no levels.
     """
 
     steps: tuple[Step | Choice, ...]
     pick: int | None = None
     fill: Fill = "black"
     size: tuple[int, int] | None = None
+    reading: Reading = "bilinear"
 
     def __post_init__(self) -> None:
         if self.fill not in FILLS:
             raise UsageError(f"fill must be one of {', '.join(FILLS)}, got {self.fill!r}")
+        if self.reading not in READINGS:
+            raise UsageError(f"reading must be one of {', '.join(READINGS)}, got {self.reading!r}")
         if self.size is not None and min(self.size) < 1:
             raise UsageError(f"size must be height and width of at least 1 pixel, got {self.size}")
         if self.pick is not None and self.pick < 1:
             raise UsageError(f"pick must be at least 1, or None for every step in order, got {self.pick}")
         if self.pick is not None and any(isinstance(step, Choice) for step in self.steps):
             raise UsageError("a policy that picks from its steps cannot have choices among them")
+        if self.pick is not None and any(step.resizes for step in self.steps):
+            raise UsageError("a policy that picks from its steps cannot have one that resizes among them; set `size`")
 
     @cached_property
     def _entries(self) -> tuple[Step | Choice, ...]:
@@ -189,6 +209,53 @@ class Policy:
             raise UsageError(f"share must be in [0, 1], got {share!r}")
         return replace(self, steps=tuple(step.scaled(share) for step in self.steps))
 
+    @property
+    def resizes(self) -> bool:
+        """Whether one of its steps may bring pictures to another size."""
+        return any(entry.resizes for entry in self._entries)
+
+    @property
+    def every_step(self) -> tuple[Step, ...]:
+        """The steps in order, those of all options of the choices among them."""
+        options = ((entry,) if isinstance(entry, Step) else sum(entry.options, ()) for entry in self.steps)
+        return sum(options, ())
+
+    # ── read and write ──
+
+    @classmethod
+    def load(cls, path: str | Path) -> Policy:
+        """The policy in a TOML file. UsageError names the file and the place in it."""
+        from gapless.augment.image.policy_toml import load
+
+        return load(path)
+
+    @classmethod
+    def loads(cls, text: str) -> Policy:
+        """The policy in a TOML text. UsageError names the place in it."""
+        from gapless.augment.image.policy_toml import loads
+
+        return loads(text)
+
+    def to_toml(self) -> str:
+        """The TOML text that reads as this policy."""
+        from gapless.augment.image.policy_toml import dumps
+
+        return dumps(self)
+
+    def to_torchvision(self) -> str:
+        """Python code that builds this policy from `torchvision.transforms.v2`; it says what has no equivalent."""
+        from gapless.augment.image.export import to_torchvision
+
+        return to_torchvision(self)
+
+    def to_albumentations(self) -> str:
+        """Python code that builds this policy from albumentations 2.0; it says what has no equivalent."""
+        from gapless.augment.image.export import to_albumentations
+
+        return to_albumentations(self)
+
+    # ── draw ──
+
     def program(self, u: Floats, height: Sides, width: Sides) -> Program:
         """The program for B pictures of height x width pixels, each a number or one for each picture (B,).
 
@@ -200,12 +267,12 @@ class Policy:
         batch, target = len(u), self.size or _one_size(height, width)
         resizes = bool(np.any(np.not_equal(height, target[0])) or np.any(np.not_equal(width, target[1])))
         slots = self._slots(np.ascontiguousarray(u.T), Size(width, height), Size(target[1], target[0]), resizes)
-        return Program(batch, height, width, target, self.fill, merge(batch, slots, resizes))
+        return Program(batch, height, width, target, self.fill, merge(batch, slots, resizes), self.reading)
 
     def _slots(self, u: Floats, size: Size, after: Size, resizes: bool) -> list[Slot]:
         """What is done, slot by slot; `size` is the pictures', `after` the one they are brought to."""
         slots: list[Slot] = []
-        if resizes and not any(entry.resizes for entry in self._entries):
+        if resizes and not self.resizes:
             whole = np.repeat(Warp.identity[None], u.shape[1], axis=0)
             slots, size = [[Group(Warp(whole, straight=True, smooth=True))]], after
         at = 0

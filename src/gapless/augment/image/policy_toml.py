@@ -1,7 +1,7 @@
 """Policies as TOML, read strictly and written so that reading gives the same policy again.
 
 schema = 1
-fill = "gray"                                        # pick and size likewise, as in `Policy`
+fill = "gray"                                        # pick, size and reading likewise, as in `Policy`
 
 [[steps]]
 op = "rotate"
@@ -67,6 +67,8 @@ def dumps(policy: Policy) -> str:
     if policy.pick is not None:
         lines.append(f"pick = {policy.pick}")
     lines.append(f'fill = "{policy.fill}"')
+    if policy.reading != "bilinear":
+        lines.append(f'reading = "{policy.reading}"')
     if policy.size is not None:
         lines.append(f"size = [{policy.size[0]}, {policy.size[1]}]")
     entries = list(policy.steps)
@@ -93,12 +95,14 @@ def presets() -> tuple[str, ...]:
 
 def preset(name: str) -> Policy:
     """A policy that is shipped, by its name."""
+    if name == "augmix":
+        raise UsageError("AugMix mixes several chains, so it is not one policy: use AugMix.paper()")
     if name not in presets():
         raise UsageError(f"there is no policy {name!r}.{did_you_mean(name, presets())}")
     return load(_PRESETS / f"{name}.toml")
 
 
-_TYPES: dict[str, type] = {"pick": int, "fill": str}
+_TYPES: dict[str, type] = {"pick": int, "fill": str, "reading": str}
 _STEP_TYPES: dict[str, type] = {"op": str, "strength": float, "p": float, "magnitude": str}
 
 

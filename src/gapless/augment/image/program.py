@@ -16,6 +16,8 @@ from gapless.augment.image.algebra import Element, Index, Warp
 
 Fill = Literal["black", "gray", "edge", "reflect"]
 FILLS: tuple[Fill, ...] = ("black", "gray", "edge", "reflect")
+Reading = Literal["bilinear", "nearest"]
+READINGS: tuple[Reading, ...] = ("bilinear", "nearest")
 
 Sides = int | Index
 """A side in pixels: one for all pictures, or one for each (B,)."""
@@ -43,7 +45,7 @@ class Program:
     size: height and width of the result. Where they differ from the pictures', a smooth warp that concerns every
     picture is among the groups. fill: what is seen where a warp looks outside the picture: black, gray (half way), the
     nearest edge pixel, or the picture reflected at its edge, edge pixels doubled; alpha is filled with 0 where levels
-    are black or gray.
+    are black or gray. reading: warps that are not smooth interpolate between four pixels, or take the nearest one.
     """
 
     batch: int
@@ -52,6 +54,7 @@ class Program:
     size: tuple[int, int]
     fill: Fill
     groups: tuple[Group, ...]
+    reading: Reading = "bilinear"
 
     @property
     def resizes(self) -> bool:
@@ -72,7 +75,7 @@ class Program:
                 groups.append(Group(group.element.take(slice(low, high)), group.rows[low:high] - start))
         count = len(range(self.batch)[start:stop])
         kept = tuple(group for group in groups if len(group.element))
-        return Program(count, height, width, self.size, self.fill, kept)
+        return Program(count, height, width, self.size, self.fill, kept, self.reading)
 
 
 def merge(batch: int, slots: Sequence[Slot], resizes: bool = False) -> tuple[Group, ...]:

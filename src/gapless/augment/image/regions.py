@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gapless.augment.image.algebra import Box, Floats, Grid
-from gapless.augment.image.declare import Declared, Size
+from gapless.augment.image.declare import Declared, Prior, Size
 from gapless.augment.image.geometry import area_sides
 
 REGIONS = Declared()
@@ -19,7 +19,13 @@ def _box(x: Floats, y: Floats, width: Floats, height: Floats, level: Floats | fl
     return Box(np.where((width * height > 0)[:, None], box, 0.0))
 
 
-@REGIONS.op(1, "share", draws=2, source="Cutout, DeVries and Taylor, arXiv 1708.04552")
+@REGIONS.op(
+    1,
+    "share",
+    draws=2,
+    source="Cutout, DeVries and Taylor, arXiv 1708.04552",
+    prior=Prior("erase", 0.05, 0.4, 0.2),
+)
 def erase(side: Floats, x: Floats, y: Floats) -> Box:
     """Paints a box gray that has this share of each side; its centre is anywhere, so parts of it may be outside."""
     return _box(2 * x - 1, 2 * y - 1, side, side, _GRAY)

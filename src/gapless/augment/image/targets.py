@@ -31,21 +31,39 @@ def passes(program: Program) -> list[Floats]:
     return stages
 
 
-def move_masks(program: Program, masks: Tensor, outside: int = 0) -> Tensor:
+def move_masks(program: Program, masks: Tensor | Sequence[Tensor], outside: int = 0) -> Tensor:
     """Segmentation masks after the program: the label of the nearest pixel.
 
     Args:
-        program: for as many pictures of one size.
-        masks: (B, H, W) labels of any dtype.
+        program: for as many pictures of the masks' sizes.
+        masks: (B, H, W) labels of any dtype; or for pictures of different sizes a list of B masks (H, W).
         outside: the label where the picture is filled black or gray; loss functions ignore -100 or 255 by custom.
 
     Returns:
         (B, H', W') of the same dtype, on the same device.
     """
+    heights, widths = (np.broadcast_to(side, program.batch) for side in (program.height, program.width))
+    sizes = list(zip(heights.tolist(), widths.tolist(), strict=True))
+    got = [tuple(mask.shape) for mask in masks]
+    if got != sizes:
+        raise DataError(f"masks must have the sizes that the program was made for, {_few(sizes)}, got {_few(got)}")
+    if isinstance(masks, Tensor):
+        return _moved_masks(program, masks, outside)
+    if not masks:
+        raise DataError("a list of masks must hold at least one")
+    moved = [_moved_masks(program.part(b, b + 1), mask[None], outside) for b, mask in enumerate(masks)]
+    return torch.cat(moved)
+
+
+def _few(sizes: Sequence[tuple[int, ...]]) -> str:
+    """How many of which size."""
+    kinds = sorted(set(sizes))
+    named = " or ".join(str(size) for size in kinds[:2]) + (" or others" if len(kinds) > 2 else "")
+    return f"{len(sizes)} of {named}" if sizes else "none"
+
+
+def _moved_masks(program: Program, masks: Tensor, outside: int) -> Tensor:
     height, width = masks.shape[-2:]
-    if tuple(masks.shape) != (program.batch, program.height, program.width):
-        wanted = (program.batch, program.height, program.width)
-        raise DataError(f"masks must have shape {wanted} as the program was made for, got {tuple(masks.shape)}")
     y, x = torch.meshgrid(*(centers(side, masks.device) for side in program.size), indexing="ij")
     places = torch.stack((x, y)).expand(len(masks), -1, -1, -1)
     inside = torch.ones_like(places[:, 0], dtype=torch.bool)
@@ -79,7 +97,8 @@ def move_points(program: Program, points: Sequence[Floats]) -> list[tuple[Floats
     target = np.array(program.size[::-1], np.float64)
     inverses = [np.linalg.inv(stage) for stage in passes(program)]
     out: list[tuple[Floats, Bools]] = []
-    for number, (size, places) in enumerate(zip(_sizes(program, points), points, strict=True)):
+    checked = _checked(points, "points", 2)
+    for number, (size, places) in enumerate(zip(_sizes(program, points), checked, strict=True)):
         moved = places * 2 / size - 1
         inside = _within(moved)
         for inverse in inverses:
@@ -105,7 +124,12 @@ def move_boxes(program: Program, boxes: Sequence[Floats], visible: float = 0.1) 
     """
     if not 0 <= visible <= 1:
         raise DataError(f"visible must be in [0, 1], got {visible!r}")
-    corners = [box[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2) for box in boxes]
+    checked = _checked(boxes, "boxes", 4)
+    for number, box in enumerate(checked):
+        turned = (box[:, :2] > box[:, 2:]).any(axis=1)
+        if turned.any():
+            raise DataError(f"boxes must be left, top, right, bottom; picture {number} has {box[turned][0].tolist()}")
+    corners = [box[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2) for box in checked]
     limit = np.array(program.size[::-1], np.float64)
     out: list[tuple[Floats, Bools]] = []
     for moved, _ in move_points(program, corners):
@@ -115,6 +139,17 @@ def move_boxes(program: Program, boxes: Sequence[Floats], visible: float = 0.1) 
         whole, seen = (high - low).prod(axis=1), (seen_high - seen_low).prod(axis=1)
         out.append((np.concatenate([seen_low, seen_high], axis=1), (seen > 0) & (seen >= visible * whole)))
     return out
+
+
+def _checked(places: Sequence[Floats], what: str, columns: int) -> list[Floats]:
+    """As float64, each (n, columns) and finite."""
+    arrays = [np.asarray(array, np.float64) for array in places]
+    for number, array in enumerate(arrays):
+        if array.ndim != 2 or array.shape[1] != columns:
+            raise DataError(f"{what} of picture {number} must have shape (n, {columns}), got {array.shape}")
+        if not np.isfinite(array).all():
+            raise DataError(f"{what} of picture {number} must be finite, got {array[~np.isfinite(array)][0]}")
+    return arrays
 
 
 def _project(matrix: Floats, places: Floats) -> Floats:
