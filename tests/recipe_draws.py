@@ -54,15 +54,18 @@ def _augment(drawn: dict[str, object], **others: object) -> Augment:
     return Augment.model_validate({**drawn, **others})
 
 
-def _augments(drawn: st.SearchStrategy[dict[str, object]]) -> st.SearchStrategy[Augment]:
+def _augments(
+    drawn: st.SearchStrategy[dict[str, object]], **others: st.SearchStrategy[float]
+) -> st.SearchStrategy[Augment]:
     return st.builds(
         _augment,
         drawn=drawn,
-        fill=st.sampled_from(["black", "edge", "reflect"]),
+        fill=st.sampled_from(["black", "gray", "edge", "reflect"]),
         mixup=tens,
         cutmix=tens,
         label_smoothing=shares,
         noise=tens,
+        **others,
     )
 
 
@@ -73,5 +76,5 @@ recipes = st.builds(
     dropout=dropouts,
     batchnorm=st.builds(BatchNorm, insert=st.booleans()),
     decay=decays,
-    augment=augments | _augments(drawn_text_ops()),
+    augment=augments | _augments(drawn_text_ops(), cutoff=shares),
 )

@@ -53,7 +53,7 @@ WRONG = {
     "a word that is none of the choices": (
         'schema = 1\n[augment]\nmixup = 0.1\nfill = "purple"',
         4,
-        "augment.fill should be 'black', 'edge' or 'reflect', got 'purple'",
+        "augment.fill should be 'black', 'gray', 'edge' or 'reflect', got 'purple'",
     ),
     "unknown op": (
         'schema = 1\n[augment]\nmixup = 0.1\n\n[[augment.ops]]\nop = "scale"\nstrength = 0.1\n\n'

@@ -174,6 +174,36 @@ def test_the_table_of_words_is_the_largest() -> None:
     assert word_table(CNN(1, 2, 8)) is None
 
 
+# ── cutoff ──
+
+
+def test_words_are_erased_while_it_trains_and_padding_is_not_counted() -> None:
+    model = text_model(TextCNN)
+    table, ids, seen = word_table(model), model.encode(TEXTS), list[Tensor]()
+    assert table is not None
+    before, labels = snapshot(model), torch.arange(len(TEXTS)) % 2
+    with Recipe(augment=Augment(cutoff=0.5)).mixing(model, labels, torch.Generator().manual_seed(0)) as targets:
+        handle = table.register_forward_hook(lambda module, args, output: seen.append(output))
+        model(ids)
+        handle.remove()
+    assert targets is labels
+    words = ids != table.padding_idx
+    erased = (seen[0] == 0).all(dim=2) & words
+    assert erased.sum(dim=1).tolist() == [min(round(n / 2), n - 1) for n in words.sum(dim=1).tolist()]
+    assert snapshot(model) == before
+
+
+def test_cutoff_needs_words_that_are_kept_apart() -> None:
+    labels, generator = torch.tensor([0, 1]), torch.Generator()
+    with (
+        pytest.raises(UsageError, match=r"augment\.cutoff: TextBag has no place for it: there is no nn\.Embedding"),
+        Recipe(augment=Augment(cutoff=0.1)).mixing(text_model(TextBag), labels, generator),
+    ):
+        pass
+    with pytest.raises(UsageError, match=r"augment\.cutoff erases words of texts"):
+        Recipe(augment=Augment(cutoff=0.1)).augment(torch.rand(2, 1, 4, 4), labels, generator)
+
+
 # ── mixup ──
 
 

@@ -163,7 +163,7 @@ def test_a_model_without_words_keeps_what_it_can_take() -> None:
     task = replace(texts(), model=Counts, model_name="Counts")
     assert check(task) == 4
     names = {knob.name for knob in supported(task)}
-    assert not names & {"embedding dropout", "word dropout", "mixup", "dropout", "batch norm"}
+    assert not names & {"embedding dropout", "word dropout", "mixup", "cutoff", "dropout", "batch norm"}
     assert {"synonyms", "delete", "decay", "label smoothing"} <= names
 
 

@@ -116,6 +116,7 @@ class Augment(Part):
     at random; texts are mixed after their embedding.
     label_smoothing: the share of the target given to all classes alike (Szegedy et al., arXiv 1512.00567, section 7).
     noise: tables only: Gaussian noise on numeric columns, in standard deviations of the column.
+    cutoff: texts only: the share of a text's words whose embedding is erased (Shen et al., arXiv 2009.13818).
     """
 
     ops: tuple[Op, ...] = Field(default=(), strict=False)  # lists are tuples here; their entries stay strict
@@ -125,6 +126,7 @@ class Augment(Part):
     cutmix: float = Field(default=0.0, ge=0.0, le=10.0)
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     noise: float = Field(default=0.0, ge=0.0, le=10.0)
+    cutoff: float = Share
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -142,7 +144,7 @@ class Augment(Part):
 
     @property
     def active(self) -> bool:
-        return bool(self.ops or self.mixup or self.cutmix or self.label_smoothing or self.noise)
+        return bool(self.ops or self.mixup or self.cutmix or self.label_smoothing or self.noise or self.cutoff)
 
     def require(self, kind: str) -> None:
         """UsageError where an op is for another kind of data (`image`, `table` or `text`); tables have no ops."""
@@ -153,6 +155,8 @@ class Augment(Part):
                     f"augment.ops: {op.op} is an operation on {called[op.kind]}, and these are {called[kind]}; use a "
                     "recipe that was made for them"
                 )
+        if self.cutoff and kind != "text":
+            raise UsageError("augment.cutoff erases words of texts: use a recipe that was made for this kind of data")
 
     def policy(self) -> ImagePolicy:
         """The engine's form of `ops`, `pick` and `fill` for pictures."""
@@ -184,7 +188,7 @@ class Recipe(Part):
     With texts, the last line becomes:
 
         texts = recipe.vary(texts, seed=0, epoch=epoch, indices=rows)              # texts of these rows
-        with recipe.mixing(model, labels, generator, classes=2) as targets:        # mixup and label smoothing
+        with recipe.mixing(model, labels, generator, classes=2) as targets:        # cutoff, mixup, smoothing
             outputs = model(model.encode(texts))
     """
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gapless.augment import mix
+from gapless.augment.text.cutoff import cutoff
 from gapless.errors import UsageError
 from gapless.recipe.augment import targets_of
 
@@ -167,14 +168,14 @@ def _make_unknown(
     return args, {**kwargs, IDS: child(kwargs[IDS])}
 
 
-# ── mixup ──
+# ── cutoff and mixup ──
 
 
 @contextmanager
 def mixing(
     part: Augment, model: nn.Module, labels: Tensor, stream: np.random.Generator, classes: int
 ) -> Generator[Tensor]:
-    """Within, the model's next batch is mixed as `part` says; yields its targets. classes is 0 for a regression.
+    """Within, the model's next batch is cut and mixed as `part` says; yields its targets; classes: 0 for a regression.
 
     What the table of words puts out is blended with the partner's, text by text (word-level mixup of Guo et al.,
     arXiv 1905.08941): share * own + (1 - share) * partner's, the shorter text padded with what padding gives. An
@@ -183,10 +184,17 @@ def mixing(
     Raises:
         UsageError: the recipe mixes, and the model has no table of words.
     """
-    targets = targets_of(part, labels, classes)
-    if not part.mixup or not len(labels):
-        yield targets
-        return
+    with _cutting(part, model, stream):
+        targets = targets_of(part, labels, classes)
+        if not part.mixup or not len(labels):
+            yield targets
+            return
+        with _blending(part, model, labels, stream) as pairs:
+            yield mix.blend(targets, pairs)
+
+
+@contextmanager
+def _blending(part: Augment, model: nn.Module, labels: Tensor, stream: np.random.Generator) -> Generator[Pairs]:
     table = word_table(model)
     if table is None:
         raise UsageError(f"augment.mixup: {type(model).__name__} has no nn.Embedding whose output could be mixed")
@@ -203,10 +211,40 @@ def mixing(
         model.register_forward_pre_hook(united, with_kwargs=True),
     ]
     try:
-        yield mix.blend(targets, pairs)
+        yield pairs
     finally:
         for handle in handles:
             handle.remove()
+
+
+def why_no_cutoff(model: nn.Module) -> str:
+    """Empty where `augment.cutoff` has its place, else the reason why it has none."""
+    if isinstance(word_table(model), nn.Embedding):
+        return ""
+    return "there is no nn.Embedding, which keeps the words of a text apart"
+
+
+@contextmanager
+def _cutting(part: Augment, model: nn.Module, stream: np.random.Generator) -> Generator[None]:
+    """Within, a share of the words that the table puts out is erased, padding not counted."""
+    if not part.cutoff:
+        yield
+        return
+    table = word_table(model)
+    if not isinstance(table, nn.Embedding):
+        raise UsageError(f"augment.cutoff: {type(model).__name__} has no place for it: {why_no_cutoff(model)}")
+    generator = torch.Generator(table.weight.device).manual_seed(int(stream.integers(2**63)))
+    padding = table.padding_idx
+
+    def cut(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        words = None if padding is None else args[0] != padding
+        return cutoff(output, part.cutoff, "token", words, generator)
+
+    handle = table.register_forward_hook(cut)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _united(kwargs: dict[str, Any], pairs: Pairs) -> dict[str, Any]:

@@ -158,6 +158,7 @@ KNOBS: Mapping[str, tuple[Knob, ...]] = {
         *_SHARED,
         Knob("embedding dropout", "dropout", 0.02, 0.7, 0.3, *_field("dropout", Dropout, "embedding")),
         Knob("word dropout", "dropout", 0.02, 0.4, 0.1, *_field("dropout", Dropout, "word")),
+        Knob("cutoff", "augment", 0.05, 0.4, 0.1, *_field("augment", Augment, "cutoff")),
         Knob("synonyms", "augment", 0.05, 0.5, 0.2, *_ops("synonyms")),
         Knob("insert", "augment", 0.02, 0.3, 0.1, *_ops("insert")),
         Knob("delete", "augment", 0.02, 0.3, 0.1, *_ops("delete")),

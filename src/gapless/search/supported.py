@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 from gapless import batchnorm, dropout
 from gapless.errors import DataError, UsageError
 from gapless.recipe import Recipe
-from gapless.recipe.words import why_no_embedding_dropout, why_no_word_dropout, word_table
+from gapless.recipe.words import why_no_cutoff, why_no_embedding_dropout, why_no_word_dropout, word_table
 from gapless.search.space import Knob, knobs
 from gapless.train.batches import Scale
 from gapless.train.loop import build, feed_of
@@ -109,6 +109,7 @@ def supported(task: Task) -> tuple[Knob, ...]:
     }
     if task.kind == "text":
         tries["mixup"] = lambda m: word_table(m) is not None
+        tries["cutoff"] = lambda m: not why_no_cutoff(m)
     found = knobs(task.kind, len(task.classes))
     return tuple(k for k in found if k.name not in tries or tries[k.name](build(task, 0)))
 
