@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gapless.augment.image import Policy, Step, cpu, draws
+from gapless.augment import draws
+from gapless.augment.image import Policy, Step, cpu
 from gapless.augment.image.cpu import Normal
 from gapless.augment.image.schedule import Constant, RampDown, RampUp
 from gapless.data import Loader

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from simplejpeg import decode_jpeg
 from torch import Tensor
 
-from gapless.augment.image import Policy, Step, cpu, draws
+from gapless.augment import draws
+from gapless.augment.image import Policy, Step, cpu
 from gapless.data import Files, Loader, class_folders
+from gapless.data.decode import Room, UnusableError, decode_whole
 from gapless.errors import DataError, UsageError
 
 POLICY = Policy((Step("resized_crop", 0.7), Step("flip_x", 1, 0.5), Step("brightness", 0.4)), size=(16, 20))
@@ -83,6 +88,88 @@ def test_pictures_stand_upright(tmp_path: Path) -> None:
     upright.save(tmp_path / "upright.png")
     one, other = by_row(Loader(Files([tmp_path / "turned.png", tmp_path / "upright.png"]), None, PLAIN))
     assert torch.equal(one, other)
+
+
+# ── JPEG files ──
+
+
+def as_pillow(path: Path, channels: int) -> NDArray[np.int64]:
+    with Image.open(path) as found:
+        upright = ImageOps.exif_transpose(found).convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
+    return np.asarray(upright).reshape(upright.height, upright.width, channels).astype(np.int64)
+
+
+def vivid(mode: str) -> Image.Image:
+    """Noise with the strongest colours, odd sides: where decoders would differ."""
+    levels = np.random.default_rng(0).integers(0, 2, (13, 21, 3), np.uint8) * 255
+    return Image.fromarray(levels).resize((63, 39), Image.Resampling.BILINEAR).convert(mode)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("orientation", [None, 1, 2, 6])
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("RGB", {"subsampling": 0}),
+        ("RGB", {"subsampling": 1}),
+        ("RGB", {"subsampling": 2, "quality": 40}),
+        ("RGB", {"progressive": True}),
+        ("RGB", {"keep_rgb": True}),
+        ("L", {}),
+        ("L", {"progressive": True}),
+        ("CMYK", {}),
+        ("CMYK", {"subsampling": 2}),
+    ],
+)
+def test_jpeg_files_are_as_pillow_decodes_them(
+    mode: str, options: dict[str, Any], orientation: int | None, channels: int, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    vivid(mode).save(tmp_path / "x.jpg", exif=exif, **options)
+    found = decode_whole(tmp_path / "x.jpg", channels, Room())
+    wanted = as_pillow(tmp_path / "x.jpg", channels)
+    assert found.shape == wanted.shape
+    assert np.abs(found - wanted).max() <= 2
+
+
+def test_a_jpeg_file_is_decoded_where_the_one_before_was(tmp_path: Path) -> None:
+    room, paths = Room(), [tmp_path / "large.jpg", tmp_path / "small.jpg", tmp_path / "larger.jpg"]
+    for path, side in zip(paths, (40, 20, 60), strict=True):
+        vivid("RGB").resize((side, side + 1)).save(path)
+    large, small, larger = (decode_whole(path, 3, room) for path in paths)
+    assert small.ctypes.data == large.ctypes.data
+    assert not np.shares_memory(larger, large)
+    for found, path in ((small, paths[1]), (larger, paths[2])):
+        assert np.abs(found - as_pillow(path, 3)).max() <= 2
+
+
+def test_a_jpeg_file_with_a_flaw_that_decoders_pass_over(tmp_path: Path) -> None:
+    """Bytes that belong to nothing: the pixels are all there."""
+    path = tmp_path / "x.jpg"
+    vivid("RGB").save(path)
+    wanted, content = as_pillow(path, 3), path.read_bytes()
+    path.write_bytes(content[:-2] + bytes(20) + content[-2:])
+    with pytest.raises(ValueError, match="extraneous bytes"):
+        decode_jpeg(path.read_bytes())
+    assert np.abs(decode_whole(path, 3, Room()) - wanted).max() <= 2
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_broken_jpeg_file_says_what_pillow_says(channels: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    vivid("RGB").resize((400, 300)).save(path)
+    content = path.read_bytes()
+    for broken, message in (
+        (content[: len(content) // 2], "image file is truncated"),
+        (content[:-2], "image file is truncated"),
+        (content[:300], "Truncated File Read"),
+        (content[:2000] + b"\xff\xc0" + content[2002:], "broken data stream"),
+    ):
+        path.write_bytes(broken)
+        with pytest.raises(UnusableError, match=f"broken: {message}"):
+            decode_whole(path, channels, Room())
 
 
 def test_class_folders(tmp_path: Path) -> None:

@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gapless.augment import image, text
+from gapless.augment import draws, image, text
 from gapless.augment.guard import Examples, Op
-from gapless.augment.image import draws
 from gapless.augment.image.augmix import AugMix
 from gapless.augment.image.batched import run
 from gapless.augment.text.resources import Resources

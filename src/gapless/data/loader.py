@@ -10,7 +10,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gapless.augment.image import Policy, draws
+from gapless.augment import draws
+from gapless.augment.image import Policy
 from gapless.augment.image.cpu import Normal
 from gapless.augment.image.schedule import Constant, Schedule
 from gapless.data.loader_epoch import Buffer, Data, Epoch

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gapless.augment.image.program import Program
+from gapless.augment.image.cpu import Plan
+from gapless.augment.image.program import Sides
 from gapless.data.loader_sources import Files, Pictures, Stack
 from gapless.data.loader_variation import Variation, sides
 from gapless.data.splits import Index
@@ -60,7 +61,7 @@ class Epoch:
         self._part = min(_DECODED, batch_size) if isinstance(data.source, Files) else batch_size
         self.parts = -(-batch_size // self._part)
         """In how many parts a batch is filled."""
-        self._drawn: dict[int, Program] = {}
+        self._drawn: dict[int, Plan] = {}
         self._drawing = Lock()
 
     def fill(self, batch: int, part: int, buffer: Buffer) -> None:
@@ -77,20 +78,23 @@ class Epoch:
         if low < high:
             rows = self._rows[low:high]
             pictures = self._data.source.take(rows)
-            program = self._program(low, high, rows, pictures)
-            self._variation.fill(program, pictures, rows, buffer.images[low - start : high - start])
+            plan, first = self._plan(low, rows, pictures)
+            self._variation.fill_from(plan, first, pictures, rows, buffer.images[low - start : high - start])
 
-    def _program(self, low: int, high: int, rows: Index, pictures: Pictures) -> Program:
-        """What happens to the pictures at places low to high of this epoch."""
+    def _plan(self, low: int, rows: Index, pictures: Pictures) -> tuple[Plan, int]:
+        """What happens to the pictures at places from low on of this epoch, and where in the plan they begin."""
         if isinstance(self._data.source, Files):  # their sizes are known only now
-            return self._variation.program(self._policy, self._number, rows, *sides(pictures))
+            return self._drawn_for(rows, *sides(pictures)), 0
         together = self._batch_size * max(1, _DRAWN // self._batch_size)
         number, first = low // together, low // together * together
         with self._drawing:
             if number not in self._drawn:
                 some = self._rows[first : first + together]
                 height, width = self._data.source.x.shape[1:3]
-                drawn = self._variation.program(self._policy, self._number, some, height, width)
+                drawn = self._drawn_for(some, height, width)
                 self._drawn = {n: p for n, p in self._drawn.items() if n == number - 1} | {number: drawn}
-            program = self._drawn[number]
-        return program.part(low - first, high - first)
+            return self._drawn[number], low - first
+
+    def _drawn_for(self, rows: Index, height: Sides, width: Sides) -> Plan:
+        program = self._variation.program(self._policy, self._number, rows, height, width)
+        return self._variation.prepared(program, self._data.source.channels)

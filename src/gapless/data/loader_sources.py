@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gapless.data.decode import Pixels, UnusableError, decode_whole
+from gapless.data.decode import Pixels, Room, UnusableError, decode_whole
 from gapless.data.folders import list_folder
 from gapless.data.splits import Index
 from gapless.data.task import Array
@@ -22,6 +22,16 @@ _LARGE = 2**14
 
 Pictures = Array | Sequence[Pixels]
 """(B, H, W, C), or B arrays (H, W, C) of any sizes."""
+
+
+class _Rooms(local):
+    """Where a thread decodes files to: a room for each of the pictures that it takes at a time."""
+
+    def __init__(self) -> None:
+        self.kept: list[Room] = []
+
+
+_ROOMS = _Rooms()
 
 
 @dataclass(frozen=True)
@@ -51,11 +61,13 @@ class Files:
         return len(self.paths)
 
     def take(self, rows: Index) -> list[Pixels]:
-        return [self._decoded(self.paths[row]) for row in rows.tolist()]
+        """The pictures, in memory that the thread uses again."""
+        _ROOMS.kept.extend(Room() for _ in range(len(rows) - len(_ROOMS.kept)))
+        return [self._decoded(self.paths[row], room) for row, room in zip(rows.tolist(), _ROOMS.kept, strict=False)]
 
-    def _decoded(self, path: Path) -> Pixels:
+    def _decoded(self, path: Path, room: Room) -> Pixels:
         try:
-            return decode_whole(path, self.channels)
+            return decode_whole(path, self.channels, room)
         except UnusableError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.strerror:
                 raise DataError(f"{path}: cannot be read ({error.__cause__.strerror})") from error

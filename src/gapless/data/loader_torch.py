@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler, default_collate
 
-from gapless.augment.image import Policy, draws
+from gapless.augment import draws
+from gapless.augment.image import Policy
 from gapless.augment.image.cpu import Normal
 from gapless.augment.image.schedule import Constant, Schedule
 from gapless.data.loader_sources import Pictures

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gapless.augment.image import Policy, batched, cpu, draws
-from gapless.augment.image.cpu import Normal
+from gapless.augment import draws
+from gapless.augment.image import Policy, batched, cpu
+from gapless.augment.image.cpu import Normal, Plan
 from gapless.augment.image.program import Program, Sides
 from gapless.augment.image.schedule import Constant, Schedule
 from gapless.data.decode import Pixels
@@ -65,10 +66,18 @@ class Variation:
 
     def fill(self, program: Program, pictures: Pictures, rows: Index, out: Tensor) -> None:
         """The pictures, augmented and scaled, into out (B, C, H, W) float32."""
+        self.fill_from(self.prepared(program, out.shape[1]), 0, pictures, rows, out)
+
+    def prepared(self, program: Program, channels: int) -> Plan:
+        """A program to fill several batches from."""
+        return cpu.prepare(program, channels, self.normal)
+
+    def fill_from(self, plan: Plan, start: int, pictures: Pictures, rows: Index, out: Tensor) -> None:
+        """As `fill`, with what the plan has for its pictures from number `start` on."""
         if isinstance(pictures, np.ndarray) and pictures.dtype == np.float32:
-            self._fill_floats(program, pictures, rows, out)
+            self._fill_floats(plan.program.part(start, start + len(pictures)), pictures, rows, out)
         else:
-            cpu.run(program, cast("Pixels | Sequence[Pixels]", pictures), self.normal, out)
+            plan.run(cast("Pixels | Sequence[Pixels]", pictures), start, out)
 
     def _fill_floats(self, program: Program, pictures: Array, rows: Index, out: Tensor) -> None:
         levels = torch.from_numpy(pictures).permute(0, 3, 1, 2)

@@ -1,5 +1,5 @@
 """Every random draw of a training, keyed by what it is for: no global generator is read or written."""
 
-from gapless.augment.image.draws import key, order, stream, uniforms
+from gapless.augment.draws import key, order, stream, uniforms
 
 __all__ = ["key", "order", "stream", "uniforms"]

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gapless.augment.draws import stream
 from gapless.augment.image import batched
 from gapless.augment.image.algebra import Floats
 from gapless.augment.image.augmix import AugMix
 from gapless.augment.image.declare import Op
-from gapless.augment.image.draws import stream
 from gapless.augment.image.policy import Policy, Step
 from gapless.augment.image.targets import move_boxes, move_masks, move_points
 from gapless.errors import DataError

@@ -2,6 +2,7 @@
 
 Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011). numpy's Philox needs one generator object a text,
 which costs more than the augmentation itself; here the counters of all texts go through the ten rounds at once.
+Pictures have draws of their own, compiled by numba: importing it takes longer than importing all of text augmentation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Every random draw, keyed by what it is for: no global generator is read or written.
 
 A row's numbers depend on (seed, purpose, epoch, row) and nothing else, so a picture looks the same at any batch size,
-in any order and in any thread or process.
+in any order and in any thread or process. Texts have draws of their own: a row's line has as many numbers as the whole
+table has columns, and a text needs as many as it has words.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from gapless.augment.image.algebra import Floats
-
+Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 
