@@ -1,10 +1,10 @@
-"""What the compiled image engine costs beside time: its first use, its memory, and a processor without AVX-512.
+"""What the compiled image engine costs: its first use, its memory, a processor without AVX-512, a second thread.
 
     python bench/augment_costs.py [--json]
 
 First use: a new process with an empty cache of compiled code, then another one. Memory: the peak of a pass over 60,000
 pictures of 32x32 in batches of 256, into two batches that are used again. Processor: the code that is made for AVX2
-beside that for this machine, in turns.
+beside that for this machine, in turns; and two threads beside one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from augment import CLASSIC, DRAWN, NORMAL, PHOTO, in_turns, plans, rand_augment, rate, synthetic
+from augment import CLASSIC, CROP, DRAWN, NORMAL, PHOTO, compiled, rand_augment, rate, synthetic, trivial_augment
 
 from gapless.augment.image import cpu
 
@@ -70,22 +70,17 @@ def memory() -> dict[str, float]:
 
 
 def speed() -> dict[str, float]:
-    """Pictures a second, single-threaded."""
+    """Pictures a second, by as many threads as BENCH_THREADS says."""
     data, rates = synthetic(), {}
     for name, policy, pictures, count in (
+        ("W1", CROP, data["i32"], 256),
         ("W2_32", CLASSIC, data["i32"], 256),
+        ("RA_32", rand_augment(), data["i32"], 256),
+        ("TA_32", trivial_augment(), data["i32"], 256),
         ("W2_224", CLASSIC, data["i224"], 32),
         ("W3", PHOTO, data["big"], 32),
-        ("RA_32", rand_augment(), data["i32"], 256),
     ):
-        following = plans(policy, pictures, count, NORMAL)
-
-        def fill(out: torch.Tensor, following: Any = following) -> None:
-            batch, plan, start = following()
-            plan.run(batch, start, out)
-
-        shape = (count, 3, *(policy.size or pictures[0].shape[:2]))
-        one = in_turns(lambda fill=fill: fill, shape)
+        one = compiled(policy, pictures, count)
         rate(one, 0.2)
         rates[name] = rate(one, 0.5)
     return rates
@@ -106,21 +101,24 @@ def measure(rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         new, new_process = process("first", NUMBA_CACHE_DIR=folder)
         later = [process("first", NUMBA_CACHE_DIR=folder) for _ in range(rounds)]
-        rates: dict[str, list[dict[str, float]]] = {"native": [], "avx2": []}
+        rates: dict[str, list[dict[str, float]]] = {"native": [], "avx2": [], "two threads": []}
         for _ in range(rounds):
             rates["native"].append(process("speed", NUMBA_CACHE_DIR=folder)[0])
             rates["avx2"].append(process("speed", NUMBA_CACHE_DIR=folder, **AVX2)[0])
-    share = {
-        name: statistics.median(a[name] / n[name] for a, n in zip(rates["avx2"], rates["native"], strict=True))
-        for name in rates["native"][0]
-    }
+            rates["two threads"].append(process("speed", NUMBA_CACHE_DIR=folder, BENCH_THREADS="2")[0])
+
+    def shares(what: str) -> dict[str, float]:
+        pairs = list(zip(rates[what], rates["native"], strict=True))
+        return {name: statistics.median(a[name] / n[name] for a, n in pairs) for name in rates["native"][0]}
+
     return {
         "first_use_seconds": new["seconds"],
         "first_use_process_seconds": new_process,
         "later_first_batch_seconds": statistics.median(said["seconds"] for said, _ in later),
         "later_process_seconds": statistics.median(seconds for _, seconds in later),
         "memory": process("memory")[0],
-        "avx2_share_of_native_speed": share,
+        "avx2_share_of_native_speed": shares("avx2"),
+        "two_threads_over_one": shares("two threads"),
     }
 
 
@@ -132,8 +130,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.part:
-        print(json.dumps(PARTS[options.part]()))
-        return
+        print(json.dumps(PARTS[options.part]()), flush=True)
+        os._exit(0)  # the threads that make batches go on for ever, and Python cannot end under compiled code
     document = measure(options.rounds) | {
         "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
