@@ -182,7 +182,7 @@ def mixing(
     `attention_mask` becomes the union of both. Mixup of inputs is not possible, for ids cannot be averaged.
 
     Raises:
-        UsageError: the recipe mixes, and the model has no table of words.
+        UsageError: the recipe mixes or cuts, and the model has no table of words where that is possible.
     """
     with _cutting(part, model, stream):
         targets = targets_of(part, labels, classes)

@@ -81,7 +81,6 @@ def python_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: st
     soft = recipe.augment_part.mixup or recipe.augment_part.cutmix or recipe.augment_part.label_smoothing
     classes = f", classes={len(task.classes)}" if task.classes and soft else ""
     columns = f", categorical={list(task.categorical)}" if task.categorical and recipe.augment_part.active else ""
-    kind = "" if optimizer == "adamw" else f', kind="{optimizer}"'
     inputs = "images" if task.kind == "image" else "rows"
     model_in = "model(normalise(inputs))" if task.kind == "image" else "model(inputs)"
     loss = f"cross_entropy({model_in}, targets)" if task.classes else f"mse_loss({model_in}[:, 0], targets)"
@@ -89,14 +88,7 @@ def python_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: st
     hint = "float32 in [0, 1], before you normalise them" if task.kind == "image" else table
     return "\n".join(
         [
-            "import torch",
-            "from torch.nn import functional",
-            "from gapless import Recipe",
-            "",
-            f"recipe = Recipe.load({str(out / 'recipe.toml')!r})",
-            "recipe.attach(model)",
-            f"optimizer = recipe.optimizer(model, lr={lr:g}{kind})",
-            "generator = torch.Generator().manual_seed(0)",
+            *_begun(lr, out, optimizer),
             f"for {inputs}, labels in loader:  # {hint}",
             f"    inputs, targets = recipe.augment({inputs}, labels, generator{classes}{columns})",
             f"    loss = functional.{loss}",
@@ -107,22 +99,30 @@ def python_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: st
     )
 
 
+def _begun(lr: float, out: Path, optimizer: str) -> list[str]:
+    """What stands before the loop, whatever the data."""
+    kind = "" if optimizer == "adamw" else f', kind="{optimizer}"'
+    return [
+        "import torch",
+        "from torch.nn import functional",
+        "from gapless import Recipe",
+        "",
+        f"recipe = Recipe.load({str(out / 'recipe.toml')!r})",
+        "recipe.attach(model)",
+        f"optimizer = recipe.optimizer(model, lr={lr:g}{kind})",
+        "generator = torch.Generator().manual_seed(0)",
+    ]
+
+
 def _text_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: str) -> str:
     """The same for a model for texts, which encodes them itself."""
-    part, kind = recipe.augment_part, "" if optimizer == "adamw" else f', kind="{optimizer}"'
+    part = recipe.augment_part
     classes = f", classes={len(task.classes)}" if task.classes and (part.mixup or part.label_smoothing) else ""
     target = "" if task.classes else "; the target standardised"
     loss = "cross_entropy(outputs, targets)" if task.classes else "mse_loss(outputs[:, 0], targets)"
     return "\n".join(
         [
-            "import torch",
-            "from torch.nn import functional",
-            "from gapless import Recipe",
-            "",
-            f"recipe = Recipe.load({str(out / 'recipe.toml')!r})",
-            "recipe.attach(model)",
-            f"optimizer = recipe.optimizer(model, lr={lr:g}{kind})",
-            "generator = torch.Generator().manual_seed(0)",
+            *_begun(lr, out, optimizer),
             "for epoch in range(epochs):",
             f"    for rows, texts, labels in loader:  # rows: the numbers of the texts{target}",
             "        texts = recipe.vary(texts, seed=0, epoch=epoch, indices=rows)",

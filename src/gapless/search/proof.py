@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gapless.augment import draws
 from gapless.errors import BudgetError
 from gapless.recipe import Recipe
 from gapless.search import budget
@@ -11,7 +12,6 @@ from gapless.search.book import Candidate
 from gapless.search.confirm import BEST, PLAIN, Entry, without
 from gapless.search.jobs import Job, Outcome
 from gapless.search.run import Run, Work
-from gapless.train import draws
 from gapless.train.loop import Plan
 
 ABLATED = ("augment", "batchnorm", "dropout", "decay")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gapless.augment import draws
 from gapless.recipe import Recipe
 from gapless.search.book import Book, Candidate, Rank
 from gapless.search.joint import propose
 from gapless.search.space import Knob, Rates, moves
-from gapless.train import draws
 
 REMEMBERED = 300
 """The latest candidates that a joint proposal is made from; more would cost more than small trainings do."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from gapless.augment import draws
 from gapless.search.book import FINALS, Candidate, Trial, event_of
 from gapless.search.jobs import Job, Outcome
 from gapless.search.race import keeps_on
 from gapless.search.run import Run, Work
-from gapless.train import draws
 from gapless.train.loop import Plan
 
 RUNGS = (1 / 3, 2 / 3)

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from gapless.augment import draws
 from gapless.errors import DataError
 from gapless.recipe.augment import pair, vary
 from gapless.recipe.words import mixing
-from gapless.train import checkpoint, draws
+from gapless.train import checkpoint
 from gapless.train.batches import Feed, Scale
 from gapless.train.texts import TextFeed, answer, learn
 

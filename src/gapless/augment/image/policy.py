@@ -26,6 +26,7 @@ from gapless.augment.image.program import (
     Slot,
     merge,
 )
+from gapless.augment.steps import check
 from gapless.errors import UsageError
 
 Magnitude = Literal["uniform", "full"]
@@ -49,16 +50,7 @@ class Step:
     magnitude: Magnitude = "uniform"
 
     def __post_init__(self) -> None:
-        record = find(self.op)
-        if not record.weak <= self.strength <= record.strong:
-            raise UsageError(
-                f"{self.op}: strength must be from {record.weak:g} to {record.strong:g} {record.unit}, "
-                f"got {self.strength!r}"
-            )
-        if record.law != "uniform" and self.strength != int(self.strength):
-            raise UsageError(f"{self.op}: strength must be a whole number of {record.unit}, got {self.strength!r}")
-        if not 0 <= self.p <= 1:
-            raise UsageError(f"{self.op}: p must be in [0, 1], got {self.p!r}")
+        check(self.record, self.strength, self.p, whole=self.record.law != "uniform")
         if self.magnitude not in ("uniform", "full"):
             raise UsageError(f"{self.op}: magnitude must be uniform or full, got {self.magnitude!r}")
 

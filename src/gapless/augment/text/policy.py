@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from gapless.augment.steps import check
 from gapless.augment.text.draws import uniforms
 from gapless.augment.text.edits import applied
 from gapless.augment.text.kept import Kept
@@ -39,16 +40,7 @@ class Step:
     p: float = 1.0
 
     def __post_init__(self) -> None:
-        record = find(self.op)
-        if not record.weak <= self.strength <= record.strong:
-            raise UsageError(
-                f"{self.op}: strength must be from {record.weak:g} to {record.strong:g} {record.unit}, "
-                f"got {self.strength!r}"
-            )
-        if record.law != "share" and self.strength != int(self.strength):
-            raise UsageError(f"{self.op}: strength must be a whole number of {record.unit}, got {self.strength!r}")
-        if not 0 <= self.p <= 1:
-            raise UsageError(f"{self.op}: p must be in [0, 1], got {self.p!r}")
+        check(self.record, self.strength, self.p, whole=self.record.law != "share")
 
     @property
     def record(self) -> Op:
