@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from gapless.augment.image.algebra import Color, Element, Hue, Lut, Warp
+from gapless.augment.image.algebra import Box, Color, Element, Hue, Lut, Warp
 from gapless.augment.image.batched import run
+from gapless.augment.image.chains import Chains, Group, merge
 from gapless.augment.image.ops import OPS, Size
 from gapless.augment.image.policy import Policy, Step
-from gapless.augment.image.program import Group, Program, merge
+from gapless.augment.image.program import Program
 
 SQUARE = Size(64, 64)
 
@@ -29,22 +30,30 @@ def smooth(batch: int = 5, size: int = 64) -> torch.Tensor:
     return torch.from_numpy(np.array(waves, np.float32).reshape(batch, 3, size, size))
 
 
-def program(batch: int, groups: tuple[Group, ...]) -> Program:
-    return Program(batch, 64, 64, (64, 64), "edge", groups)
+def program(chains: Chains) -> Program:
+    return Program(len(chains.code), 64, 64, (64, 64), "edge", chains)
 
 
-def merged_groups(elements: list[Element]) -> tuple[Group, ...]:
-    return merge(len(elements[0]), [[Group(element)] for element in elements])
+def chained(*elements: Element) -> Chains:
+    """All pictures take all elements, in order."""
+    return merge(len(elements[0]), [Group(element) for element in elements])
+
+
+def product(*elements: Element) -> Element:
+    """The one element that they merge into, the first one being done first."""
+    (group,) = chained(*elements).groups()
+    assert group.rows is None
+    return group.element
 
 
 def one_by_one(elements: list[Element], images: torch.Tensor) -> torch.Tensor:
     for element in elements:
-        images = run(program(len(images), (Group(element),)), images)
+        images = run(program(chained(element)), images)
     return images
 
 
 def merged(elements: list[Element], images: torch.Tensor) -> torch.Tensor:
-    return run(program(len(images), merged_groups(elements)), images)
+    return run(program(chained(*elements)), images)
 
 
 @pytest.mark.parametrize("kind", [Warp, Color, Lut, Hue])
@@ -52,11 +61,62 @@ def test_the_product_is_associative_and_the_identity_neutral(kind: type[Element]
     names = [n for n in sorted(OPS) if type(draw(n)) is kind]
     a, b, c = (draw(n, share=0.1 * (i + 1)) for i, n in enumerate((names * 3)[:3]))
     one = kind(np.repeat(kind.identity[None], 5, axis=0))
-    np.testing.assert_allclose(c.after(b.after(a)).data, c.after(b).after(a).data, atol=1e-12)
-    np.testing.assert_array_equal(one.after(a).data, a.data)
-    np.testing.assert_array_equal(a.after(one).data, a.data)
-    assert not one.active().any()
-    assert not a.where(np.zeros(5, bool)).active().any()
+    np.testing.assert_allclose(product(product(a, b), c).data, product(a, product(b, c)).data, atol=1e-12)
+    np.testing.assert_allclose(product(a, b, c).data, product(a, product(b, c)).data, atol=1e-12)
+    np.testing.assert_array_equal(product(a, one).data, a.data)
+    np.testing.assert_array_equal(product(one, a).data, a.data)
+    assert chained(one, one).groups() == ()
+    assert chained(a.where(np.zeros(5, bool))).groups() == ()
+
+
+def test_merging_does_not_change_what_it_was_given() -> None:
+    chain = [draw(n) for n in ("rotate", "scale", "brightness", "contrast", "gamma", "posterize", "hue", "hue")]
+    before = [element.data.copy() for element in chain]
+    assert len(chained(*chain).groups()) == 4
+    for element, data in zip(chain, before, strict=True):
+        np.testing.assert_array_equal(element.data, data)
+
+
+def test_what_is_not_drawn_does_not_keep_neighbours_apart() -> None:
+    """Only pictures that get the box are moved twice."""
+    box = draw("erase").where(np.array([True, False, True, False, False]))
+    chains = chained(draw("rotate"), box, draw("shear_x"))
+    assert [[type(g.element), g.rows.tolist()] for g in chains.groups() if g.rows is not None] == [
+        [Box, [0, 2]],
+        [Warp, [0, 2]],
+    ]
+    images = smooth()
+    out = run(program(chains), images)
+    for b in range(5):
+        alone = [element.take(slice(b, b + 1)) for element in (draw("rotate"), box, draw("shear_x"))]
+        torch.testing.assert_close(out[b : b + 1], merged(alone, images[b : b + 1]))
+
+
+def test_what_is_drawn_alike_is_run_together() -> None:
+    """Whoever is not mirrored or not erased is warped and coloured together with the others."""
+    flip, box = (draw(n).where(np.array([True, False, True, False, True])) for n in ("flip_x", "erase"))
+    groups = chained(flip, draw("rotate"), box, draw("brightness"), draw("contrast")).groups()
+    assert [type(g.element) for g in groups] == [Warp, Box, Color]
+    assert [g.rows is None for g in groups] == [True, False, True]
+
+
+def test_straight_warps_join_the_smooth_one_and_slanted_ones_do_not() -> None:
+    crop, flip, turn = draw("resized_crop"), draw("flip_x"), draw("rotate")
+    for chain in ((crop, flip), (flip, crop), (flip, crop, flip, crop)):
+        element = product(*chain)
+        assert isinstance(element, Warp) and element.smooth
+    np.testing.assert_allclose(product(flip, crop).data, flip.data @ crop.data)
+    assert [g.element.smooth for g in chained(turn, crop).groups() if isinstance(g.element, Warp)] == [False, True]
+    assert [g.element.smooth for g in chained(crop, turn).groups() if isinstance(g.element, Warp)] == [True, False]
+
+
+def test_pictures_are_resized_in_the_same_slot_whatever_they_had_before() -> None:
+    """Some are mirrored first, which joins the resize; some turned first, which does not."""
+    crop = draw("resized_crop")
+    flip, turn = draw("flip_x").take(slice(0, 2)), draw("rotate").take(slice(2, 4))
+    first = [Group(flip, np.array([0, 1])), Group(turn, np.array([2, 3]))]
+    groups = merge(5, [first, Group(crop)], resizes=True).groups()
+    assert [None if g.rows is None else g.rows.tolist() for g in groups] == [[2, 3], None]
 
 
 def test_merged_colours_are_the_colours_one_by_one() -> None:
@@ -64,7 +124,7 @@ def test_merged_colours_are_the_colours_one_by_one() -> None:
     chain = [draw(n, share=0.07) for n in ("contrast", "brightness", "saturation", "contrast", "brightness")]
     expected = one_by_one(chain, images)
     assert expected.min() > 0 and expected.max() < 1, "the law holds where nothing is cut"
-    assert len(merged_groups(chain)) == 1
+    assert len(chained(*chain).groups()) == 1
     torch.testing.assert_close(merged(chain, images), expected, atol=2e-6, rtol=0)
     assert (merged(chain[1:], images) - expected).abs().max() > 0.005, "every factor shows, so the test has teeth"
 
@@ -72,7 +132,7 @@ def test_merged_colours_are_the_colours_one_by_one() -> None:
 def test_merged_tables_are_the_tables_one_by_one() -> None:
     images = (smooth() * 255).to(torch.uint8)
     chain = [draw("gamma"), draw("solarize", share=0.9), draw("posterize")]
-    assert len(merged_groups(chain)) == 1
+    assert len(chained(*chain).groups()) == 1
     assert (merged(chain, images) == one_by_one(chain, images)).all()
 
 
@@ -90,19 +150,17 @@ def test_a_merged_warp_is_the_warps_one_by_one_up_to_resampling() -> None:
 def test_a_product_of_warps_moves_a_point_as_its_factors_do() -> None:
     a, b = draw("rotate"), draw("translate_x")
     point = np.array([0.3, -0.2, 1.0])
-    np.testing.assert_allclose(b.after(a).data @ point, np.einsum("bij,bj->bi", a.data, b.data @ point), atol=1e-12)
+    np.testing.assert_allclose(product(a, b).data @ point, np.einsum("bij,bj->bi", a.data, b.data @ point), atol=1e-12)
 
 
 def test_kinds_without_a_product_stay_apart() -> None:
-    with pytest.raises(TypeError, match="Kernel has no product"):
-        draw("sharpness").after(draw("sharpness"))
-    assert len(merged_groups([draw("sharpness"), draw("sharpness")])) == 2
+    for name in ("sharpness", "blur", "equalize", "jpeg", "noise", "erase", "grid_mask"):
+        assert len(chained(draw(name), draw(name)).groups()) == 2
 
 
 def test_elements_never_change_places_across_kinds() -> None:
-    kinds = [
-        type(g.element) for g in merged_groups([draw("rotate"), draw("gamma"), draw("shear_x"), draw("brightness")])
-    ]
+    chains = chained(draw("rotate"), draw("gamma"), draw("shear_x"), draw("brightness"))
+    kinds = [type(g.element) for g in chains.groups()]
     assert kinds == [Warp, Lut, Warp, Color]
 
 
@@ -122,7 +180,7 @@ def test_chains_of_their_own_are_each_pictures_steps_one_by_one() -> None:
             for i, row in enumerate(rows):
                 chains[row].append(element.take(slice(i, i + 1)))
         slots.append(slot)
-    out = run(program(batch, merge(batch, slots)), images)
+    out = run(program(merge(batch, slots)), images)
     for b, chain in enumerate(chains):
         expected = merged(chain, images[b : b + 1])
         assert (out[b : b + 1] - expected).abs().mean() < 1e-5

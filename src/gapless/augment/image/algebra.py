@@ -1,7 +1,7 @@
 """The algebra of image operations: what can be done to a batch of pictures, as numbers, without touching a pixel.
 
-An element describes one change for each of B pictures. Elements of one kind that follow each other merge by `then`
-where the kind has a product, so a chain of operations becomes few passes over the pixels. A row that equals `identity`
+An element describes one change for each of B pictures. Elements of one kind that follow each other merge where the kind
+has a product (`chains`), so a chain of operations becomes few passes over the pixels. A row that equals `identity`
 leaves its picture as it is; "not chosen" and "probability p" are nothing else.
 
 Grey levels run from 0 to 1 here. Places are given in half sides: (-1, -1) is the upper left corner of the picture,
@@ -15,8 +15,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-
-from gapless.augment.image.products import compose, multiply
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -33,12 +31,14 @@ BLUR_RADIUS = 15
 class Element:
     """One change for each of B pictures: `data` has B rows. Abstract: the kinds below are the members.
 
-    neighbours: whether an output pixel depends on more than the input pixel at its place; levels of uint8 pictures are
-    whole before such a change.
+    telling: which columns say whether a picture is changed at all; the others may be anything then. neighbours: whether
+    an output pixel depends on more than the input pixel at its place; levels of uint8 pictures are whole before such a
+    change.
     """
 
     data: NDArray[Any]
     identity: ClassVar[NDArray[Any]]
+    telling: ClassVar[bool | Bools] = True
     neighbours: ClassVar[bool] = False
 
     def __len__(self) -> int:
@@ -51,18 +51,6 @@ class Element:
         """This element where `on`, the identity elsewhere."""
         on = on.reshape(-1, *[1] * (self.data.ndim - 1))
         return replace(self, data=np.where(on, self.data, self.identity))
-
-    def active(self) -> Bools:
-        """(B,) which pictures are changed at all."""
-        return (self.data != self.identity).any(axis=tuple(range(1, self.data.ndim)))
-
-    def joins(self, earlier: Element) -> bool:
-        """Whether this element and the one right before it merge."""
-        return False
-
-    def after(self, earlier: Element) -> Element:
-        """The one element that does `earlier` first and this one then; only for elements that merge."""
-        raise TypeError(f"{type(self).__name__} has no product")
 
 
 @dataclass(frozen=True)
@@ -80,16 +68,6 @@ class Warp(Element):
     identity: ClassVar[NDArray[Any]] = np.eye(3)
     neighbours: ClassVar[bool] = True
 
-    def joins(self, earlier: Element) -> bool:
-        if not isinstance(earlier, Warp):
-            return False
-        return not (self.smooth or earlier.smooth) or (self.straight and earlier.straight)
-
-    def after(self, earlier: Element) -> Warp:
-        assert isinstance(earlier, Warp)
-        straight, smooth = self.straight and earlier.straight, self.smooth or earlier.smooth
-        return Warp(multiply(earlier.data, self.data), straight, smooth)
-
 
 @dataclass(frozen=True)
 class Color(Element):
@@ -101,12 +79,6 @@ class Color(Element):
     """
 
     identity: ClassVar[NDArray[Any]] = np.eye(3, 7)
-
-    def joins(self, earlier: Element) -> bool:
-        return isinstance(earlier, Color)
-
-    def after(self, earlier: Element) -> Color:
-        return Color(compose(self.data, earlier.data))
 
     @property
     def needs_mean(self) -> bool:
@@ -124,24 +96,12 @@ class Hue(Element):
 
     identity: ClassVar[NDArray[Any]] = np.zeros(1)
 
-    def joins(self, earlier: Element) -> bool:
-        return isinstance(earlier, Hue)
-
-    def after(self, earlier: Element) -> Hue:
-        return Hue(earlier.data + self.data)
-
 
 @dataclass(frozen=True)
 class Lut(Element):
-    """A table for each channel from the 256 levels to levels: (B, 3, 256) uint8. Levels are rounded before it."""
+    """A table from the 256 levels to levels, for all channels: (B, 256) uint8. Levels are rounded before it."""
 
-    identity: ClassVar[NDArray[Any]] = np.broadcast_to(np.arange(256, dtype=np.uint8), (3, 256))
-
-    def joins(self, earlier: Element) -> bool:
-        return isinstance(earlier, Lut)
-
-    def after(self, earlier: Element) -> Lut:
-        return Lut(np.take_along_axis(self.data, earlier.data.astype(np.intp), axis=2))
+    identity: ClassVar[NDArray[Any]] = np.arange(256, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -192,9 +152,7 @@ class Noise(Element):
     """
 
     identity: ClassVar[NDArray[Any]] = np.zeros(3)
-
-    def active(self) -> Bools:
-        return (self.data[:, :2] != 0).any(axis=1)
+    telling: ClassVar[bool | Bools] = np.array([True, True, False])
 
 
 @dataclass(frozen=True)
@@ -214,9 +172,7 @@ class Grid(Element):
     """
 
     identity: ClassVar[NDArray[Any]] = np.array([1.0, 1, 0, 0, 0, 0])
-
-    def active(self) -> Bools:
-        return self.data[:, 2] != 0
+    telling: ClassVar[bool | Bools] = np.array([False, False, True, False, False, False])
 
 
 def rows(*lines: tuple[Floats | float, ...]) -> Floats:

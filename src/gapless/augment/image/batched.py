@@ -27,7 +27,8 @@ from gapless.augment.image.algebra import (
 from gapless.augment.image.batched_levels import color, histogram, hue, lut, noise
 from gapless.augment.image.batched_neighbours import blur, jpeg, kernel
 from gapless.augment.image.batched_places import box, grid, resample, warp
-from gapless.augment.image.program import Group, Program
+from gapless.augment.image.chains import Group
+from gapless.augment.image.program import Program
 from gapless.errors import DataError
 
 

@@ -48,8 +48,7 @@ def hue(element: Hue, x: Tensor) -> Tensor:
 
 def lut(element: Lut, x: Tensor) -> Tensor:
     n, channels = x.shape[:2]
-    table = element.data if channels == 3 else element.data[:, :1]
-    return _look_up(numbers(table, x).div_(255).expand(n, channels, 256), x)
+    return _look_up(numbers(element.data, x).div_(255)[:, None].expand(n, channels, 256), x)
 
 
 def _look_up(table: Tensor, x: Tensor) -> Tensor:

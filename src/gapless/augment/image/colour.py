@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from gapless.augment.image.algebra import (
     BLUR_RADIUS,
@@ -28,14 +29,20 @@ _ROBUST = "Hendrycks and Dietterich, arXiv 1903.12261, section 3"
 
 def _color(own: Floats, gray: Floats | None = None, mean_gray: Floats | None = None) -> Color:
     """out = own * v + gray * luma(v) + mean_gray * luma(mean) for every channel."""
+    nothing = np.zeros(1)
     out = np.zeros((len(own), 3, 7))
-    for channel in range(3):
-        out[:, channel, channel] = own
-    if isinstance(gray, np.ndarray):
-        out[:, :, :3] += gray[:, None, None] * LUMA
-    if isinstance(mean_gray, np.ndarray):
-        out[:, :, 3:6] = mean_gray[:, None, None] * LUMA
+    _fill(own, nothing if gray is None else gray, nothing if mean_gray is None else mean_gray, out)
     return Color(out)
+
+
+@njit(cache=True, nogil=True)
+def _fill(own: Floats, gray: Floats, mean_gray: Floats, out: Floats) -> None:
+    for b in range(len(out)):
+        g, m = gray[min(b, len(gray) - 1)], mean_gray[min(b, len(mean_gray) - 1)]
+        for i in range(3):
+            for j in range(3):
+                out[b, i, j], out[b, i, 3 + j] = g * LUMA[j], m * LUMA[j]
+            out[b, i, i] += own[b]
 
 
 @COLOUR.op(
@@ -155,12 +162,12 @@ def hue(angle: Floats) -> Hue:
     return Hue(angle[:, None] / 360)
 
 
-_LEVELS = np.arange(256)
+_LEVELS = np.arange(256, dtype=np.uint8)
 
 
 def _lut(table: Floats) -> Lut:
-    """The same table (B, 256) for each channel, rounded and cut to the levels there are."""
-    return Lut(np.repeat(np.clip(np.rint(table), 0, 255).astype(np.uint8)[:, None], 3, axis=1))
+    """The table (B, 256), rounded and cut to the levels there are."""
+    return Lut(np.clip(np.rint(table), 0, 255).astype(np.uint8))
 
 
 def _percent(share: float) -> float:
@@ -190,8 +197,8 @@ def gamma(share: Floats) -> Lut:
 )
 def posterize(bits: Floats) -> Lut:
     """Sets this many of the lowest of a level's eight bits to zero."""
-    step = 2.0 ** bits[:, None]
-    return _lut(_LEVELS // step * step)
+    kept = (256 - 2**bits).astype(np.uint8)
+    return Lut(_LEVELS & kept[:, None])
 
 
 @COLOUR.op(
@@ -203,7 +210,7 @@ def posterize(bits: Floats) -> Lut:
 )
 def solarize(level: Floats) -> Lut:
     """Inverts the levels from 256 - level upwards."""
-    return _lut(np.where(_LEVELS + level[:, None] < 256, _LEVELS, 255 - _LEVELS))
+    return Lut(np.where((256 - level)[:, None] > _LEVELS, _LEVELS, 255 - _LEVELS))
 
 
 @COLOUR.op(128, "level", source="RandAugment, Cubuk et al., arXiv 1909.13719, reference code")

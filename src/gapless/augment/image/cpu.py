@@ -20,10 +20,11 @@ from torch import Tensor
 
 from gapless.augment.image import cpu_chain as chain
 from gapless.augment.image import cpu_tables as tables
-from gapless.augment.image.algebra import BLUR_RADIUS, Warp
-from gapless.augment.image.cpu_encode import encode
+from gapless.augment.image.algebra import BLUR_RADIUS
+from gapless.augment.image.chains import RESAMPLE, Chains
 from gapless.augment.image.cpu_gather import STRIP
 from gapless.augment.image.cpu_resample import TAPS
+from gapless.augment.image.jpeg import steps as jpeg_steps
 from gapless.augment.image.program import Program
 from gapless.errors import DataError, UsageError
 
@@ -65,7 +66,7 @@ def run(
 
 def prepare(program: Program, channels: int, normal: Normal | None = None) -> Plan:
     """What of a program can be worked out before its pictures come: once for all batches that it was drawn for."""
-    return Plan(program, channels, encode(program), _finish(program, normal, channels), _shrinking(program))
+    return Plan(program, channels, _steps(program.chains), _finish(program, normal, channels), _room(program, channels))
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Plan:
     channels: int
     steps: tables.Steps
     finish: tables.Finish
-    shrinking: tuple[float, float]
+    room: _Room
 
     def run(
         self, pictures: Bytes | Sequence[Bytes], start: int = 0, out: Tensor | None = None, threads: int = 1
@@ -85,12 +86,12 @@ class Plan:
         program, stop = self.program, start + len(pictures)
         if not 0 <= start <= stop <= program.batch:
             raise DataError(f"the program is for {program.batch} pictures, got number {start} to {stop}")
-        sources = _sources(pictures, self.channels)
-        _check_sizes(program, sources.pictures, start, stop)
+        sources, owners = _sources(pictures, self.channels)
+        _check_sizes(program, sources, pictures, start, stop)
         shape = (len(pictures), self.channels, *program.size)
         if out is None:
             out = torch.empty(shape)
-        elif tuple(out.shape) != shape or out.dtype != torch.float32 or not out.is_contiguous():
+        elif out.shape != shape or out.dtype != torch.float32 or not out.is_contiguous():
             raise UsageError(f"out must be contiguous float32 of shape {shape}, got {out.dtype} {tuple(out.shape)}")
         if threads < 1:
             raise UsageError(f"threads must be at least 1, got {threads}")
@@ -98,19 +99,18 @@ class Plan:
             return out
         steps = self.steps._replace(code=self.steps.code[start:stop], row=self.steps.row[start:stop])
         levels, turn = out.view(*shape[:2], -1).numpy(), np.zeros(1, np.int64)
-        room = _room(program, sources.largest, self.channels, self.shrinking)
         # Small portions, so that threads finish together however long a picture takes and whenever they wake up.
         portion = max(1, len(pictures) // (8 * threads)) if threads > 1 else len(pictures)
 
         def work() -> None:
-            args = sources.pictures, steps, self.finish, _scratch(room), levels, *program.size
-            chain.run_chains(turn, portion, *args)
+            chain.run_chains(turn, portion, sources, steps, self.finish, _scratch(self.room), levels, *program.size)
 
         helpers = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
         work()
         for helper in helpers:
             if not helper.cancel():
                 helper.result()
+        del owners  # the memory behind the addresses was needed until here
         return out
 
 
@@ -119,37 +119,39 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "gapless-pictures")
 
 
-@dataclass(frozen=True)
-class _Sources:
-    pictures: tables.Pictures
-    largest: tuple[int, int]
-    """The greatest height and the greatest width."""
-    owners: Bytes | Sequence[Bytes]
-    """Keeps the memory behind the addresses alive."""
-
-
-def _sources(pictures: Bytes | Sequence[Bytes], channels: int) -> _Sources:
-    batch = len(pictures)
+def _sources(pictures: Bytes | Sequence[Bytes], channels: int) -> tuple[tables.Pictures, object]:
+    """Where the pictures are, and what keeps the memory there alive."""
     if isinstance(pictures, np.ndarray):
         _check_picture(pictures, 4, channels)
         pictures = _compact(pictures)
-        _, height, width, _ = pictures.shape
-        address = pictures.ctypes.data + np.arange(batch, dtype=np.int64) * pictures.strides[0]
-        pitch, heights, widths = (np.full(batch, n, np.int64) for n in (pictures.strides[1], height, width))
-        return _Sources(tables.Pictures(address, pitch, heights, widths), (height, width), pictures)
+        batch, height, width, _ = pictures.shape
+        offsets, *layout = _even(batch, pictures.strides[0], pictures.strides[1], height, width)
+        return tables.Pictures(pictures.ctypes.data + offsets, *layout), pictures
     for picture in pictures:
         _check_picture(picture, 3, channels)
     pictures = [_compact(picture) for picture in pictures]
     entries = [(p.ctypes.data, p.strides[0], p.shape[0], p.shape[1]) for p in pictures]
-    address, pitch, heights, widths = np.array(entries, np.int64).reshape(batch, 4).T.copy()
-    largest = int(heights.max(initial=0)), int(widths.max(initial=0))
-    return _Sources(tables.Pictures(address, pitch, heights, widths), largest, pictures)
+    return tables.Pictures(*np.array(entries, np.int64).reshape(-1, 4).T.copy()), pictures
 
 
-def _check_sizes(program: Program, pictures: tables.Pictures, start: int, stop: int) -> None:
-    for sides, wanted in ((pictures.height, program.height), (pictures.width, program.width)):
-        if np.any(sides != (wanted if isinstance(wanted, int) else wanted[start:stop])):
-            raise DataError("the program was made for pictures of other sizes")
+@lru_cache(maxsize=64)
+def _even(batch: int, distance: int, pitch: int, height: int, width: int) -> tuple[NDArray[np.int64], ...]:
+    """Offsets, pitches, heights and widths of pictures in one block; the same for each batch, and never written to."""
+    return (np.arange(batch) * distance, *(np.full(batch, number) for number in (pitch, height, width)))
+
+
+def _check_sizes(
+    program: Program, sources: tables.Pictures, pictures: Bytes | Sequence[Bytes], start: int, stop: int
+) -> None:
+    wanted = program.height, program.width
+    if isinstance(pictures, np.ndarray) and all(isinstance(side, int) for side in wanted):
+        right = pictures.shape[1:3] == wanted
+    else:
+        sides = (side if isinstance(side, int) else side[start:stop] for side in wanted)
+        found = sources.height, sources.width
+        right = all(bool((one == other).all()) for one, other in zip(found, sides, strict=True))
+    if not right:
+        raise DataError("the program was made for pictures of other sizes")
 
 
 def _check_picture(picture: Any, dimensions: int, channels: int) -> None:
@@ -169,6 +171,30 @@ def _compact(picture: Bytes) -> Bytes:
     if picture.strides[-1] == 1 and picture.strides[-2] == channels:
         return picture
     return np.ascontiguousarray(picture)
+
+
+def _steps(chains: Chains) -> tables.Steps:
+    """The chains, with the tables in the types that the pixel loops take."""
+    given = chains.tables
+    hue, histogram, kernel, blur = (
+        table.astype(np.float32) for table in (given.hue, given.histogram, given.kernel, given.blur)
+    )
+    jpeg = np.concatenate([t.reshape(-1, 64) for t in jpeg_steps(given.jpeg[:, 0])], axis=1).astype(np.float32)
+    return tables.Steps(
+        code=chains.code,
+        row=chains.row,
+        warp=given.warp,
+        color=given.color,
+        hue=hue,
+        lut=given.lut,
+        histogram=histogram,
+        kernel=kernel,
+        blur=blur,
+        jpeg=jpeg,
+        noise=given.noise,
+        box=given.box,
+        grid=given.grid,
+    )
 
 
 def _finish(program: Program, normal: Normal | None, channels: int) -> tables.Finish:
@@ -205,10 +231,11 @@ class _Room:
         return enough and all(mine >= needed for mine, needed in pairs)
 
 
-def _room(program: Program, largest: tuple[int, int], channels: int, shrinking: tuple[float, float]) -> _Room:
-    height, width = largest
+def _room(program: Program, channels: int) -> _Room:
+    height, width = (int(np.max(side, initial=0)) for side in (program.height, program.width))
     out_height, out_width = program.size
-    taps = _taps(shrinking[0] * width / out_width), _taps(shrinking[1] * height / out_height)
+    shrink_x, shrink_y = _shrinking(program.chains)
+    taps = _taps(shrink_x * width / out_width), _taps(shrink_y * height / out_height)
     either = max(height, out_height), max(width, out_width)
     return _Room(either, program.size, channels, height * width if program.resizes else 0, taps)
 
@@ -223,9 +250,10 @@ _KEPT = _Kept()
 
 
 def _scratch(room: _Room) -> tables.Scratch:
-    if _KEPT.pair is None or not _KEPT.pair[0].covers(room):
-        _KEPT.pair = room, _new_scratch(room)
-    return _KEPT.pair[1]
+    pair = _KEPT.pair
+    if pair is None or not (pair[0] is room or pair[0].covers(room)):
+        pair = _KEPT.pair = room, _new_scratch(room)
+    return pair[1]
 
 
 def _new_scratch(room: _Room) -> tables.Scratch:
@@ -257,14 +285,10 @@ def _apart(count: int) -> NDArray[np.float32]:
     return np.empty(count + 32, np.float32)[16 : 16 + count]
 
 
-def _shrinking(program: Program) -> tuple[float, float]:
+def _shrinking(chains: Chains) -> tuple[float, float]:
     """The largest shares of width and height that smooth warps bring to the whole."""
-    x, y = 0.0, 0.0
-    for group in program.groups:
-        if isinstance(group.element, Warp) and group.element.smooth:
-            data = np.abs(group.element.data)
-            x, y = max(x, float(data[:, 0, 0].max())), max(y, float(data[:, 1, 1].max()))
-    return x, y
+    warps = np.abs(chains.tables.warp[chains.row[chains.code == RESAMPLE]])
+    return float(warps[:, 0].max(initial=0)), float(warps[:, 4].max(initial=0))
 
 
 def _taps(shrink: float) -> int:

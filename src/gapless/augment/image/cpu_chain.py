@@ -14,10 +14,7 @@ from gapless.augment.image import cpu_gather as gather
 from gapless.augment.image import cpu_levels as levels
 from gapless.augment.image import cpu_neighbours as neighbours
 from gapless.augment.image.algebra import Floats
-from gapless.augment.image.cpu_matrices import needs_mean, set_color, set_line, set_matrix
-from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, compiled, take_turn, wide_vectors
-from gapless.augment.image.cpu_resample import resample, span, taps
-from gapless.augment.image.cpu_tables import (
+from gapless.augment.image.chains import (
     BLUR,
     BOX,
     COLOR,
@@ -27,15 +24,14 @@ from gapless.augment.image.cpu_tables import (
     JPEG,
     KERNEL,
     LUT,
-    MOVE,
     NOISE,
     RESAMPLE,
     WARP,
-    Finish,
-    Pictures,
-    Scratch,
-    Steps,
 )
+from gapless.augment.image.cpu_matrices import needs_mean, set_color, set_line, set_matrix
+from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, compiled, take_turn, wide_vectors
+from gapless.augment.image.cpu_resample import resample, span, taps
+from gapless.augment.image.cpu_tables import MOVE, Finish, Pictures, Scratch, Steps
 
 _F = np.float32
 _HERE = np.eye(3).reshape(9)
@@ -212,9 +208,8 @@ def _levels(
         return False
     for c in range(count):
         if code == LUT:
-            start = 256 * c if colour else 0
             for i in range(256):
-                table[i] = steps.lut[row, start + i]
+                table[i] = steps.lut[row, i]
             levels.look_up(planes[c], pixels, table)
         elif code == HISTOGRAM and steps.histogram[row, 0] == 1:
             levels.stretch(planes[c], pixels)
@@ -356,7 +351,7 @@ def _picture(
 def _sources() -> str:
     """A digest of all compiled code. numba's cache on disk looks at the file of the outermost function only."""
     here = Path(__file__).parent
-    files = [here / "algebra.py", here / "jpeg.py", *sorted(here.glob("cpu_*.py"))]
+    files = [here / "algebra.py", here / "chains.py", here / "jpeg.py", *sorted(here.glob("cpu_*.py"))]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

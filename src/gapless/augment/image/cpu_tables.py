@@ -7,9 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-WARP, RESAMPLE, COLOR, HUE, LUT, HISTOGRAM, NOISE, KERNEL, BLUR, JPEG, BOX, GRID = range(1, 13)
-"""The codes of steps; 0 ends a chain. The first two place pixels, those up to NOISE change levels one by one."""
-
 AFFINE, HOMOGRAPHY, MOVE = range(3)
 """What a warp turns out to be; MOVE goes by whole pixels."""
 

@@ -6,26 +6,19 @@ augmentation in any batch, on any machine.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from gapless.augment.image.algebra import Floats, Index, Warp
+from gapless.augment.image.chains import Group, Slot, merge
 from gapless.augment.image.ops import Op, Size, find
-from gapless.augment.image.program import (
-    FILLS,
-    READINGS,
-    Fill,
-    Group,
-    Program,
-    Reading,
-    Sides,
-    Slot,
-    merge,
-)
+from gapless.augment.image.program import FILLS, READINGS, Fill, Program, Reading, Sides
 from gapless.augment.steps import check
 from gapless.errors import UsageError
 
@@ -94,19 +87,24 @@ class Step:
             return np.floor(u * (2 * strength + 1)) - strength if op.signed else np.floor(u * (strength + 1))
         return u * (2 * strength) - strength if op.signed else u * strength
 
-    def everyone(self, u: Floats, size: Size) -> Group:
-        """What it does to every picture, by uniform numbers (columns, B)."""
-        element = self.record.element(self.magnitudes(u[1]), u[2:], size)
-        return Group(element if self.p == 1 else element.where(u[0] < self.p))
+    def everyone(self, u: Floats, size: Size) -> Group | None:
+        """What it does to every picture, by uniform numbers (columns, B), or nothing."""
+        if self.p == 1:
+            return Group(self.record.element(self.magnitudes(u[1]), u[2:], size))
+        if self.resizes:  # all pictures are resized in the same slot, those too that are shown whole
+            return Group(self.record.element(self.magnitudes(u[1]), u[2:], size).where(u[0] < self.p))
+        return self.some(u, np.arange(u.shape[1]), size)
 
     def some(self, u: Floats, rows: Index, size: Size) -> Group | None:
-        """What it does to these pictures of the batch, or nothing."""
-        if self.p < 1:
-            rows = rows[u[0, rows] < self.p]
-        if self.idle or not len(rows):
+        """What it does to these pictures of the batch, by uniform numbers (columns, n) of theirs, or nothing."""
+        if self.idle:
             return None
-        draws = u[1 : self.columns, rows]
-        return Group(self.record.element(self.magnitudes(draws[0]), draws[1:], size.take(rows)), rows)
+        if self.p < 1:
+            going = u[0] < self.p
+            u, rows = u[:, going], rows[going]
+        if not len(rows):
+            return None
+        return Group(self.record.element(self.magnitudes(u[1]), u[2:], size.take(rows)), rows)
 
 
 @dataclass(frozen=True)
@@ -132,18 +130,22 @@ class Choice:
     def scaled(self, share: float) -> Choice:
         return Choice(tuple(tuple(step.scaled(share) for step in option) for option in self.options))
 
-    def slots(self, u: Floats, size: Size) -> list[Slot]:
+    def slots(self, u: Floats, size: Size) -> Iterator[Slot]:
         """What is done, step by step, by uniform numbers (columns, B)."""
         choice = np.floor(u[0] * len(self.options)).astype(np.intp)
-        slots: list[list[Group]] = [[] for _ in range(max(len(option) for option in self.options))]
-        for number, option in enumerate(self.options):
-            rows, at = np.flatnonzero(choice == number), 1
-            for slot, step in zip(slots, option, strict=False):
-                group = step.some(u[at:], rows, size)
-                at += step.columns
+        by_option = np.argsort(choice, kind="stable")
+        u, stops = u[1:, by_option], np.cumsum(np.bincount(choice, minlength=len(self.options))).tolist()
+        parts = [slice(start, stop) for start, stop in pairwise((0, *stops))]
+        for place in range(max(len(option) for option in self.options)):
+            yield self._slot(place, u, by_option, parts, size)
+
+    def _slot(self, place: int, u: Floats, pictures: Index, parts: list[slice], size: Size) -> Iterator[Group]:
+        for option, part in zip(self.options, parts, strict=True):
+            if place < len(option):
+                at = sum(step.columns for step in option[:place])
+                group = option[place].some(u[at : at + option[place].columns, part], pictures[part], size)
                 if group is not None:
-                    slot.append(group)
-        return list(slots)
+                    yield group
 
 
 @dataclass(frozen=True)
@@ -261,24 +263,24 @@ class Policy:
         slots = self._slots(np.ascontiguousarray(u.T), Size(width, height), Size(target[1], target[0]), resizes)
         return Program(batch, height, width, target, self.fill, merge(batch, slots, resizes), self.reading)
 
-    def _slots(self, u: Floats, size: Size, after: Size, resizes: bool) -> list[Slot]:
+    def _slots(self, u: Floats, size: Size, after: Size, resizes: bool) -> Iterator[Slot]:
         """What is done, slot by slot; `size` is the pictures', `after` the one they are brought to."""
-        slots: list[Slot] = []
         if resizes and not self.resizes:
             whole = np.repeat(Warp.identity[None], u.shape[1], axis=0)
-            slots, size = [[Group(Warp(whole, straight=True, smooth=True))]], after
+            yield Group(Warp(whole, straight=True, smooth=True))
+            size = after
         at = 0
         for entry in self._entries:
             draws = u[at : at + entry.columns]
             at += entry.columns
             if isinstance(entry, Choice):
-                slots.extend(entry.slots(draws, size))
-            elif entry.resizes:
-                slots.append([entry.everyone(draws, size)])
+                yield from entry.slots(draws, size)
+                continue
+            group = entry.everyone(draws, size)
+            if group is not None:
+                yield group
+            if entry.resizes:
                 size = after
-            elif not entry.idle:
-                slots.append([entry.everyone(draws, size)])
-        return slots
 
 
 def _one_size(height: Sides, width: Sides) -> tuple[int, int]:
