@@ -6,8 +6,8 @@ is allocated for a picture, and the global interpreter lock is not held, so thre
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import local
@@ -18,12 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gapless.augment.image import cpu_chain as chain
+from gapless.augment.image import cpu_jobs as jobs
 from gapless.augment.image import cpu_tables as tables
-from gapless.augment.image.algebra import BLUR_RADIUS
 from gapless.augment.image.chains import RESAMPLE, Chains
-from gapless.augment.image.cpu_gather import STRIP
+from gapless.augment.image.cpu_crew import Crew, crew
 from gapless.augment.image.cpu_resample import TAPS
+from gapless.augment.image.cpu_scratch import Memory, Room, enough
+from gapless.augment.image.cpu_work import work
 from gapless.augment.image.jpeg import steps as jpeg_steps
 from gapless.augment.image.program import Program
 from gapless.errors import DataError, UsageError
@@ -66,7 +67,9 @@ def run(
 
 def prepare(program: Program, channels: int, normal: Normal | None = None) -> Plan:
     """What of a program can be worked out before its pictures come: once for all batches that it was drawn for."""
-    return Plan(program, channels, _steps(program.chains), _finish(program, normal, channels), _room(program, channels))
+    steps, finish = _steps(program.chains), _finish(program, normal, channels)
+    job = jobs.describe(steps, finish, channels, program.size)
+    return Plan(program, channels, _room(program, channels), job, (steps, finish))
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,21 @@ class Plan:
 
     program: Program
     channels: int
-    steps: tables.Steps
-    finish: tables.Finish
-    room: _Room
+    room: Room
+    job: jobs.Job
+    tables: object
+    """Keeps the memory alive that the job speaks of."""
 
     def run(
         self, pictures: Bytes | Sequence[Bytes], start: int = 0, out: Tensor | None = None, threads: int = 1
     ) -> Tensor:
         """Runs the program's rows from `start` on, one for each of the pictures; the rest as in `run`."""
+        return self.begin(pictures, start, out, threads).finish()
+
+    def begin(
+        self, pictures: Bytes | Sequence[Bytes], start: int = 0, out: Tensor | None = None, threads: int = 1
+    ) -> Run:
+        """The same, but only the other threads begin now; this one is free, to draw the next program for example."""
         program, stop = self.program, start + len(pictures)
         if not 0 <= start <= stop <= program.batch:
             raise DataError(f"the program is for {program.batch} pictures, got number {start} to {stop}")
@@ -93,30 +103,49 @@ class Plan:
             out = torch.empty(shape)
         elif out.shape != shape or out.dtype != torch.float32 or not out.is_contiguous():
             raise UsageError(f"out must be contiguous float32 of shape {shape}, got {out.dtype} {tuple(out.shape)}")
-        if threads < 1:
-            raise UsageError(f"threads must be at least 1, got {threads}")
-        if not len(pictures):
-            return out
-        steps = self.steps._replace(code=self.steps.code[start:stop], row=self.steps.row[start:stop])
-        levels, turn = out.view(*shape[:2], -1).numpy(), np.zeros(1, np.int64)
+        if not 1 <= threads <= jobs.SEATS + 1:
+            raise UsageError(f"threads must be from 1 to {jobs.SEATS + 1}, got {threads}")
         # Small portions, so that threads finish together however long a picture takes and whenever they wake up.
-        portion = max(1, len(pictures) // (8 * threads)) if threads > 1 else len(pictures)
-
-        def work() -> None:
-            chain.run_chains(turn, portion, sources, steps, self.finish, _scratch(self.room), levels, *program.size)
-
-        helpers = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
-        work()
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
-        del owners  # the memory behind the addresses was needed until here
-        return out
+        portion = max(1, len(pictures) // (8 * threads)) if threads > 1 else max(1, len(pictures))
+        job = self.job.copy()
+        jobs.set_batch(job, start, portion, sources, out.data_ptr())
+        return Run(self, job, min(threads, -(-len(pictures) // portion)), out, (sources, owners))
 
 
-@lru_cache(maxsize=4)
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "gapless-pictures")
+class Run:
+    """A batch that is under way; `finish` returns it. Nothing that it reads or writes may be changed before."""
+
+    def __init__(self, plan: Plan, job: jobs.Job, threads: int, out: Tensor, owners: object) -> None:
+        self._out, self._room = out, plan.room
+        self._owners = plan, owners  # the memory behind the addresses must stay
+        self._job: jobs.Job | None = job
+        self._process = os.getpid()
+        self._crew: Crew | None = None
+        self._number: int | None = None
+        if threads > 1:
+            self._crew = crew(threads - 1)
+            memories = self._crew.memories(self._room)
+            self._owners = self._owners, memories
+            jobs.set_memories(job, [memory.addresses for memory in memories])
+            self._number = self._crew.call(job)
+
+    def finish(self) -> Tensor:
+        """Does what is left, together with the other threads. The result; asked again, the same."""
+        job, self._job = self._job, None
+        if job is None:
+            return self._out
+        if self._process != os.getpid():  # the threads that are at it are not in a forked process
+            raise UsageError("a batch must be finished in the process that began it; begin it again")
+        own = _own_memory(self._room).addresses
+        if self._crew is None or self._number is None:
+            work(job[None], 0, own, job)
+        else:
+            self._crew.finish(self._number, own)
+        return self._out
+
+    def __del__(self) -> None:
+        if self._process == os.getpid():
+            self.finish()
 
 
 def _sources(pictures: Bytes | Sequence[Bytes], channels: int) -> tuple[tables.Pictures, object]:
@@ -214,75 +243,27 @@ def _finish(program: Program, normal: Normal | None, channels: int) -> tables.Fi
     )
 
 
-@dataclass(frozen=True)
-class _Room:
-    """How much memory a thread needs; largest: height and width of the largest picture, before or after."""
-
-    largest: tuple[int, int]
-    out: tuple[int, int]
-    channels: int
-    apart: int
-    """Pixels of a picture that is worked on before it has the size of the result."""
-    taps: tuple[int, int]
-
-    def covers(self, other: _Room) -> bool:
-        pairs = zip((*self.largest, *self.out, *self.taps), (*other.largest, *other.out, *other.taps), strict=True)
-        enough = self.channels == other.channels and self.apart >= other.apart
-        return enough and all(mine >= needed for mine, needed in pairs)
-
-
-def _room(program: Program, channels: int) -> _Room:
+def _room(program: Program, channels: int) -> Room:
     height, width = (int(np.max(side, initial=0)) for side in (program.height, program.width))
     out_height, out_width = program.size
     shrink_x, shrink_y = _shrinking(program.chains)
     taps = _taps(shrink_x * width / out_width), _taps(shrink_y * height / out_height)
     either = max(height, out_height), max(width, out_width)
-    return _Room(either, program.size, channels, height * width if program.resizes else 0, taps)
+    return Room(either, program.size, channels, height * width if program.resizes else 0, taps)
 
 
 class _Kept(local):
     """The memory that a thread used last: pictures mostly come in the same sizes."""
 
-    pair: tuple[_Room, tables.Scratch] | None = None
+    memory: Memory | None = None
 
 
 _KEPT = _Kept()
 
 
-def _scratch(room: _Room) -> tables.Scratch:
-    pair = _KEPT.pair
-    if pair is None or not (pair[0] is room or pair[0].covers(room)):
-        pair = _KEPT.pair = room, _new_scratch(room)
-    return pair[1]
-
-
-def _new_scratch(room: _Room) -> tables.Scratch:
-    height, width = room.largest
-    words, places = (height + 2) * (width + 2), max(STRIP, width)
-    return tables.Scratch(
-        packed=np.empty(words, np.uint32),
-        squares=np.empty(words, np.uint32),
-        xs=np.empty(places, np.float32),
-        ys=np.empty(places, np.float32),
-        planes=np.empty((room.channels, room.apart), np.float32),
-        work=np.empty(height * width + 3 * width + 2 * BLUR_RADIUS + 8, np.float32),
-        table=np.empty(256, np.float32),
-        starts=np.empty(sum(room.out), np.float32),
-        weights_x=np.empty(room.out[1] * room.taps[0], np.float32),
-        weights_y=np.empty(room.out[0] * room.taps[1], np.float32),
-        color=_apart(18).reshape(3, 6),
-        line=_apart(4),
-        means=_apart(max(room.channels, 3)),
-        matrix=_apart(9),
-        blocks=np.empty((2, 8, 8), np.float32),
-        counts=np.empty(256, np.uint32),
-        row=np.empty(width + room.taps[0], np.uint32),
-    )
-
-
-def _apart(count: int) -> NDArray[np.float32]:
-    """Floats that share no line of a cache with another thread's: such lines would go to and fro between cores."""
-    return np.empty(count + 32, np.float32)[16 : 16 + count]
+def _own_memory(room: Room) -> Memory:
+    _KEPT.memory = enough(_KEPT.memory, room)
+    return _KEPT.memory
 
 
 def _shrinking(chains: Chains) -> tuple[float, float]:

@@ -1,14 +1,8 @@
-"""The compiled loop over pictures: each runs its chain of steps, from the source bytes to the planes of the batch."""
+"""The chain of steps of one picture, compiled: from the source bytes to the planes of the batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from hashlib import sha256
-from pathlib import Path
-
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
 from gapless.augment.image import cpu_gather as gather
 from gapless.augment.image import cpu_levels as levels
@@ -29,7 +23,12 @@ from gapless.augment.image.chains import (
     WARP,
 )
 from gapless.augment.image.cpu_matrices import needs_mean, set_color, set_line, set_matrix
-from gapless.augment.image.cpu_memory import OPTIONS, Floats32, Words, compiled, take_turn, wide_vectors
+from gapless.augment.image.cpu_memory import (
+    Floats32,
+    Words,
+    compiled,
+    wide_vectors,
+)
 from gapless.augment.image.cpu_resample import resample, span, taps
 from gapless.augment.image.cpu_tables import MOVE, Finish, Pictures, Scratch, Steps
 
@@ -307,7 +306,7 @@ def _place(
 
 
 @compiled
-def _picture(
+def run_chain(
     b: int,
     pictures: Pictures,
     steps: Steps,
@@ -346,37 +345,3 @@ def _picture(
         for channel in range(len(out)):
             set_line(scratch, steps, -1, 0.0, finish, True, channel)
             levels.relevel(planes[channel], height * width, scratch.line)
-
-
-def _sources() -> str:
-    """A digest of all compiled code. numba's cache on disk looks at the file of the outermost function only."""
-    here = Path(__file__).parent
-    files = [here / "algebra.py", here / "chains.py", here / "jpeg.py", *sorted(here.glob("cpu_*.py"))]
-    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def _compiled(sources: str) -> Callable[..., None]:
-    @njit(cache=True, **OPTIONS)
-    def run_chains(
-        turn: NDArray[np.int64],
-        portion: int,
-        pictures: Pictures,
-        steps: Steps,
-        finish: Finish,
-        scratch: Scratch,
-        out: Floats32,
-        out_height: int,
-        out_width: int,
-    ) -> None:
-        _ = sources  # a part of the cache's key
-        start = take_turn(turn, portion)
-        while start < len(out):
-            for b in range(start, min(start + portion, len(out))):
-                _picture(b, pictures, steps, finish, scratch, out[b], out_height, out_width)
-            start = take_turn(turn, portion)
-
-    return run_chains
-
-
-run_chains = _compiled(_sources())
-"""Runs portions of pictures until none is left. out: (B, C, H * W) float32; turn: (1,) the next picture to be taken."""

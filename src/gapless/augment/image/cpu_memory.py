@@ -14,8 +14,9 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from llvmlite import ir
 from numba import njit
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
+from numba.np import arrayobj
 from numpy.typing import NDArray
 
 Floats32 = NDArray[np.float32]
@@ -32,7 +33,7 @@ def compiled(function: F) -> F:
     return cast(F, njit(**OPTIONS)(function))
 
 
-_instruction = cast(Callable[[Any], Callable[..., Any]], intrinsic)
+instruction = cast(Callable[[Any], Callable[..., Any]], intrinsic)
 """Marks a function that returns a signature and writes LLVM code by hand."""
 
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
@@ -45,7 +46,7 @@ def _tag(module: Any, name: str) -> Any:
     return module.add_metadata([leaf, leaf, zero])
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, *offsets: Any) -> Any:
+def entry_pointer(context: Any, builder: Any, array_type: Any, array: Any, *offsets: Any) -> Any:
     """The place of an element of a contiguous array, without numba's check for negative indexes."""
     pointer = context.make_array(array_type)(context, builder, array).data
     for offset in offsets:
@@ -53,7 +54,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, *offsets: 
     return pointer
 
 
-@_instruction
+@instruction
 def byte(typing: Any, address: Any, index: Any) -> Any:
     """The byte of a source picture at a memory address, as a 32-bit number."""
 
@@ -66,7 +67,7 @@ def byte(typing: Any, address: Any, index: Any) -> Any:
     return types.uint32(types.int64, types.int64), code
 
 
-@_instruction
+@instruction
 def pixel(typing: Any, address: Any, index: Any) -> Any:
     """The four bytes of a source picture from a memory address on, as one word, the first lowest."""
 
@@ -78,7 +79,7 @@ def pixel(typing: Any, address: Any, index: Any) -> Any:
     return types.uint32(types.int64, types.int64), code
 
 
-@_instruction
+@instruction
 def put_four(typing: Any, packed: Any, index: Any, address: Any) -> Any:
     """Four pixels of three bytes into four words from packed[index] on. Reads 16 bytes, of which 12 are used.
 
@@ -93,7 +94,7 @@ def put_four(typing: Any, packed: Any, index: Any, address: Any) -> Any:
         places = [place for pixel in range(4) for place in (3 * pixel, 3 * pixel + 1, 3 * pixel + 2, zero)]
         lanes = ir.Constant(ir.VectorType(_I32, 16), places)
         words = builder.shuffle_vector(load, ir.Constant(vector, [0] * 16), lanes)
-        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
+        pointer = entry_pointer(context, builder, signature.args[0], args[0], args[1])
         store = builder.store(words, builder.bitcast(pointer, vector.as_pointer()), align=4)
         store.set_metadata("tbaa", _tag(builder.module, "packed"))
         return context.get_dummy_value()
@@ -101,20 +102,20 @@ def put_four(typing: Any, packed: Any, index: Any, address: Any) -> Any:
     return types.void(packed, types.int64, types.int64), code
 
 
-@_instruction
+@instruction
 def word_at(typing: Any, packed: Any, place: Any, offset: Any) -> Any:
     """packed[place + offset], the place being a whole number in float32, as a gather."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index = builder.sext(builder.fptosi(args[1], _I32), _I64)
-        load = builder.load(_pointer(context, builder, signature.args[0], args[0], args[2], index))
+        load = builder.load(entry_pointer(context, builder, signature.args[0], args[0], args[2], index))
         load.set_metadata("tbaa", _tag(builder.module, "packed"))
         return load
 
     return types.uint32(packed, types.float32, types.int64), code
 
 
-@_instruction
+@instruction
 def prefetch(typing: Any, address: Any) -> Any:
     """Asks for the memory at an address, which need not exist, before it is read."""
 
@@ -132,19 +133,19 @@ def prefetch(typing: Any, address: Any) -> Any:
 def _access(kind: Any, tag: str) -> tuple[Any, Any]:
     """array[index] and array[index] = value, under a tag."""
 
-    @_instruction
+    @instruction
     def get(typing: Any, array: Any, index: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            load = builder.load(_pointer(context, builder, signature.args[0], args[0], args[1]))
+            load = builder.load(entry_pointer(context, builder, signature.args[0], args[0], args[1]))
             load.set_metadata("tbaa", _tag(builder.module, tag))
             return load
 
         return kind(array, types.int64), code
 
-    @_instruction
+    @instruction
     def put(typing: Any, array: Any, index: Any, value: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            store = builder.store(args[2], _pointer(context, builder, signature.args[0], args[0], args[1]))
+            store = builder.store(args[2], entry_pointer(context, builder, signature.args[0], args[0], args[1]))
             store.set_metadata("tbaa", _tag(builder.module, tag))
             return context.get_dummy_value()
 
@@ -159,20 +160,20 @@ level, put_level = _access(types.float32, "plane")
 entry, put_entry = _access(types.float32, "table")
 
 
-@_instruction
+@instruction
 def entry_at(typing: Any, table: Any, place: Any) -> Any:
     """table[place], the place being a whole number in float32, as a gather."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index = builder.sext(builder.fptosi(args[1], _I32), _I64)
-        load = builder.load(_pointer(context, builder, signature.args[0], args[0], index))
+        load = builder.load(entry_pointer(context, builder, signature.args[0], args[0], index))
         load.set_metadata("tbaa", _tag(builder.module, "table"))
         return load
 
     return types.float32(table, types.float32), code
 
 
-@_instruction
+@instruction
 def join(typing: Any, low: Any, high: Any, shift: Any) -> Any:
     """low | high << shift, in 32 bits, which numba's own operators would widen to 64."""
 
@@ -183,7 +184,7 @@ def join(typing: Any, low: Any, high: Any, shift: Any) -> Any:
     return types.uint32(types.uint32, types.uint32, types.int64), code
 
 
-@_instruction
+@instruction
 def bits(typing: Any, packed: Any, shift: Any, mask: Any) -> Any:
     """(packed >> shift) & mask, as float32."""
 
@@ -198,7 +199,7 @@ _ROUND = 12582912.0
 """1.5 * 2^23: a small number added to it in float32 is rounded, half to even, and its whole part fills the low bits."""
 
 
-@_instruction
+@instruction
 def join_fine(typing: Any, red: Any, green: Any, blue: Any) -> Any:
     """Three levels as one fine word: ten bits each, two of them below the whole level."""
 
@@ -216,7 +217,7 @@ def join_fine(typing: Any, red: Any, green: Any, blue: Any) -> Any:
     return types.uint32(types.float32, types.float32, types.float32), code
 
 
-@_instruction
+@instruction
 def whole(typing: Any, value: Any) -> Any:
     """A float32 from 0 to 255 as the nearest whole number, half to even."""
 
@@ -227,18 +228,50 @@ def whole(typing: Any, value: Any) -> Any:
     return types.uint32(types.float32), code
 
 
-@_instruction
-def take_turn(typing: Any, turn: Any, portion: Any) -> Any:
-    """Adds to turn[0] and returns what was there, in one step that no other thread comes between."""
+def _at_once(what: str) -> Callable[..., Any]:
+    def change(typing: Any, numbers: Any, index: Any, value: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            place = entry_pointer(context, builder, signature.args[0], args[0], args[1])
+            return builder.atomic_rmw(what, place, args[2], "seq_cst")
 
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _pointer(context, builder, signature.args[0], args[0])
-        return builder.atomic_rmw("add", place, args[1], "monotonic")
+        return types.int64(numbers, types.int64, types.int64), code
 
-    return types.int64(turn, types.int64), code
+    return instruction(change)
 
 
-@_instruction
+add = _at_once("add")
+"""Adds to numbers[index] and returns what was there, in one step that no other thread comes between. What a thread
+wrote before is seen by all who see the sum."""
+
+
+def _array_of(kind: Any) -> Callable[..., Any]:
+    def array(typing: Any, address: Any, shape: Any) -> Any:
+        made = types.Array(kind, len(shape), "C")
+
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            size = context.get_abi_sizeof(context.get_data_type(kind))
+            sides = cgutils.unpack_tuple(builder, args[1], len(shape))
+            strides = [ir.Constant(_I64, size)]
+            for side in reversed(sides[1:]):
+                strides.insert(0, builder.mul(strides[0], side))
+            found = arrayobj.make_array(made)(context, builder)
+            data = builder.inttoptr(args[0], context.get_data_type(kind).as_pointer())
+            arrayobj.populate_array(found, data, sides, strides, ir.Constant(_I64, size), None)
+            return found._getvalue()
+
+        return made(types.int64, shape), code
+
+    return instruction(array)
+
+
+int8s, int32s, int64s, uint8s, uint32s, float32s, float64s = (
+    _array_of(kind)
+    for kind in (types.int8, types.int32, types.int64, types.uint8, types.uint32, types.float32, types.float64)
+)
+"""The array of a shape that is at a memory address."""
+
+
+@instruction
 def wide_vectors(typing: Any) -> Any:
     """Lets LLVM use 512-bit vectors in the calling function, which it avoids by itself on some processors."""
 

@@ -1,0 +1,76 @@
+"""The memory that a thread works in: made once for the largest pictures it has met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gapless.augment.image import cpu_jobs as jobs
+from gapless.augment.image.algebra import BLUR_RADIUS
+from gapless.augment.image.cpu_gather import STRIP
+from gapless.augment.image.cpu_tables import Scratch
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much memory a thread needs; largest: height and width of the largest picture, before or after."""
+
+    largest: tuple[int, int]
+    out: tuple[int, int]
+    channels: int
+    apart: int
+    """Pixels of a picture that is worked on before it has the size of the result."""
+    taps: tuple[int, int]
+
+    def covers(self, other: Room) -> bool:
+        pairs = zip((*self.largest, *self.out, *self.taps), (*other.largest, *other.out, *other.taps), strict=True)
+        enough = self.channels == other.channels and self.apart >= other.apart
+        return enough and all(mine >= needed for mine, needed in pairs)
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """A scratch, for what it has room, and its addresses."""
+
+    room: Room
+    scratch: Scratch
+    addresses: jobs.Job
+
+
+def enough(memory: Memory | None, room: Room) -> Memory:
+    """This memory if it has that much room, else a new one."""
+    if memory is not None and (memory.room is room or memory.room.covers(room)):
+        return memory
+    scratch = _new(room)
+    return Memory(room, scratch, jobs.describe_memory(scratch))
+
+
+def _new(room: Room) -> Scratch:
+    height, width = room.largest
+    words, places = (height + 2) * (width + 2), max(STRIP, width)
+    return Scratch(
+        packed=np.empty(words, np.uint32),
+        squares=np.empty(words, np.uint32),
+        xs=np.empty(places, np.float32),
+        ys=np.empty(places, np.float32),
+        planes=np.empty((room.channels, room.apart), np.float32),
+        work=np.empty(height * width + 3 * width + 2 * BLUR_RADIUS + 8, np.float32),
+        table=np.empty(256, np.float32),
+        starts=np.empty(sum(room.out), np.float32),
+        weights_x=np.empty(room.out[1] * room.taps[0], np.float32),
+        weights_y=np.empty(room.out[0] * room.taps[1], np.float32),
+        color=_apart(18).reshape(3, 6),
+        line=_apart(4),
+        means=_apart(max(room.channels, 3)),
+        matrix=_apart(9),
+        blocks=np.empty((2, 8, 8), np.float32),
+        counts=np.empty(256, np.uint32),
+        row=np.empty(width + room.taps[0], np.uint32),
+    )
+
+
+def _apart(count: int) -> NDArray[np.float32]:
+    """Floats that share no line of a cache with another thread's: such lines would go to and fro between cores."""
+    return np.empty(count + 32, np.float32)[16 : 16 + count]
