@@ -1,11 +1,11 @@
 """What `gapless tune` finds on the movie snippets of VADER's ground truth, and how its models fare on other domains.
 
-    python bench/vader.py FOLDER [--minutes N] [--model M] [--workers N] [--out RUN] [--json]
+    python bench/vader.py FOLDER [--minutes N] [--model M] [--workers N] [--rows N] [--translator T] [--out RUN]
 
 FOLDER holds *_GroundTruth.txt (id, mean valence from -4 to 4, text), from additional_resources/hutto_ICWSM_2014.tar.gz
 in the source distribution of vaderSentiment 3.3.2 (Hutto and Gilbert, ICWSM 2014). The label is the sign of the valence
 where its size is above 0.5. 2,000 movie snippets are to train and choose on, the others for the verdict; amazon, tweets
-and nyt are further test data.
+and nyt are further test data. With --translator apertium the search may use back-translation as well.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,9 @@ def arguments(folder: Path, chosen: argparse.Namespace) -> list[str]:
     for name, stem in FILES.items():
         write_csv(folder / f"{name}.csv", snippets(chosen.folder / f"{stem}_GroundTruth.txt"))
     further = [word for name in list(FILES)[1:] for word in ("--also", f"{name}={folder / name}.csv")]
-    out = chosen.out or folder / "run"
-    source = [str(folder / "movie.csv"), "--text", "text", "--target", "label", "--train-size", str(TRAIN)]
+    source = [str(folder / "movie.csv"), "--text", "text", "--target", "label", "--train-size", str(chosen.rows)]
+    if chosen.translator is not None:
+        source += ["--translator", chosen.translator]
     run = [
         "--minutes",
         str(chosen.minutes),
@@ -58,13 +60,20 @@ def arguments(folder: Path, chosen: argparse.Namespace) -> list[str]:
         "--model",
         chosen.model,
         "--out",
-        str(out),
+        str(chosen.out),
     ]
     return ["tune", *source, *further, *run]
 
 
-def figures(result: dict[str, Any]) -> dict[str, object]:
-    """What the run is about, out of its result."""
+def tried(out: Path) -> dict[str, int]:
+    """How many recipes of the search have each operation on texts."""
+    events = [json.loads(line) for line in (out / "journal.jsonl").read_text(encoding="utf-8").splitlines()]
+    recipes = [event["recipe"] for event in events if event["event"] == "candidate"]
+    return dict(Counter(op["op"] for recipe in recipes for op in recipe.get("augment", {}).get("ops", [])))
+
+
+def figures(result: dict[str, Any], out: Path) -> dict[str, object]:
+    """What the run is about, out of its result and its folder."""
     return {
         "verdict": result["verdict"],
         "plain": result["plain"]["confirm"]["mean"],
@@ -78,6 +87,7 @@ def figures(result: dict[str, Any]) -> dict[str, object]:
         "lr": result["best"]["lr"],
         "epochs": result["training"]["epochs"],
         "trials": result["trials"],
+        "tried": tried(out),
         "seconds": result["seconds"],
     }
 
@@ -88,13 +98,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--model", default="text-bag")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rows", type=int, default=TRAIN)
+    parser.add_argument("--translator")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        chosen.out = chosen.out or Path(folder, "run")
         command = [str(Path(sys.executable).with_name("gapless")), *arguments(Path(folder), chosen), "--json"]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found = figures(json.loads(done.stdout))
+        found = figures(json.loads(done.stdout), chosen.out)
     if chosen.json:
         machine = {"cores": os.cpu_count(), "python": platform.python_version(), "platform": platform.platform()}
         print(json.dumps({"machine": machine, "command": "gapless " + " ".join(command[1:]), **found}, indent=1))

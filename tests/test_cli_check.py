@@ -67,14 +67,19 @@ def test_back_translation_through_apertium(reviews: Path, tmp_path: Path, monkey
     policy.write_text('schema = 1\n[[steps]]\nop = "back_translate"\nstrength = 1.0\n')
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     arguments = ("augment", "check", reviews, "--text", "said", "--target", "liked", "--policy", policy)
-    ran = gapless(*arguments)
-    assert ran.code == 2 and "back_translate picks from paraphrases that are made ahead" in ran.err
+    for ran in (gapless(*arguments), gapless("augment", "preview", *arguments[2:])):
+        assert ran.code == 2 and "back_translate picks from paraphrases that are made ahead: give --transl" in ran.err
     if shutil.which("apertium") is None or not Path("/usr/share/apertium/modes/en-eo.mode").is_file():
         pytest.skip("needs apt-get install apertium-eo-en")
     ran = gapless(*arguments, "--translator", "apertium", "--json")
     assert ran.code == 0, ran.err
     assert ran.json["rows"][-1]["agreement"]["mean"] > 0.8
     assert len(list((tmp_path / "cache" / "gapless" / "translations").glob("apertium-*.sqlite"))) == 2
+    ran = gapless("augment", "preview", *arguments[2:], "--translator", "apertium", "--rows", 3)
+    assert ran.code == 0 and "making paraphrases of 3 texts by apertium" in ran.err
+    shown = [block.splitlines() for block in ran.out.strip().split("\n\n")]
+    assert len(shown) == 3 and all(len({*block}) == 2 for block in shown), "each text, and one other wording of it"
+    assert "[-" in ran.out and "{+" in ran.out
 
 
 def test_what_cannot_be_checked(reviews: Path) -> None:

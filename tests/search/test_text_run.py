@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gapless.errors import DataError
 from gapless.recipe import Recipe
 from gapless.report.write import python_lines
+from gapless.search.run import TuneOptions
 from gapless.search.supported import check, supported
 
 TINY = ("--train-size", "60", "--epochs", "3", "--width", "4", "--trials", "14", "--workers", "1", "--seed", "1")
@@ -131,7 +132,7 @@ def test_the_lines_that_apply_the_recipe_run(ran: tuple[Ran, Path, tuple[object,
         head = model.get_submodule("head").get_parameter("weight")
         before = head.detach().clone()
         scope = {"model": model, "loader": [(rows, words, labels)], "epochs": 2}
-        exec(python_lines(task, recipe, 0.01, tmp_path), scope)
+        exec(python_lines(task, recipe, 0.01, TuneOptions(tmp_path)), scope)
         assert not torch.equal(head, before)
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from gapless.data.builtin import digits
 from gapless.data.splits import complete
 from gapless.recipe import Recipe
+from gapless.search.run import TuneOptions
 
 
 def numbers(value: Any) -> bool:
@@ -199,7 +200,7 @@ def test_the_lines_that_apply_the_recipe_run(finished: Finished) -> None:
         model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), head, nn.ReLU(), nn.Linear(20, 10))
         before = head.weight.detach().clone()
         scope = {"model": model, "loader": [(images[:30], labels[:30])] * 2, "normalise": normalise}
-        exec(python_lines(task, recipe, 0.01, out), scope)
+        exec(python_lines(task, recipe, 0.01, TuneOptions(out)), scope)
         assert not torch.equal(head.weight, before)
 
 

@@ -32,6 +32,15 @@ FOR_TEXTS = Recipe(
     augment=Augment(ops=(Op(op="swap", strength=0.3), Op(op="delete", strength=0.2)), pick=1, mixup=0.3),
 )
 
+IN_OTHER_WORDS = FOR_TEXTS.replace("augment", Augment(ops=(Op(op="back_translate", strength=1.0, p=0.5),), mixup=0.3))
+
+
+def in_other_words() -> Task:
+    """Each text has a paraphrase, another one for each text."""
+    task = texts()
+    found = {text: (f"People said: {text}",) for text in task.develop.x.tolist()}
+    return replace(task, paraphrases={"back_translate": found})
+
 
 def with_drops() -> Task:
     return replace(pictures(), model=Drops, model_name="Drops")
@@ -64,6 +73,7 @@ SETTINGS: dict[str, tuple[Callable[[], Task], Recipe, dict[str, Any]]] = {
     "table, classes": (table, FOR_TABLES, {"ema": 0.9}),
     "texts, bag, EMA": (texts, FOR_TEXTS, {"ema": 0.9}),
     "texts, convolutions, SGD": (lambda: texts(word="text-cnn"), FOR_TEXTS, {"optimizer": "sgd"}),
+    "texts, in other words": (in_other_words, IN_OTHER_WORDS, {}),
     "texts, regression": (lambda: texts(outputs=0), FOR_TEXTS, {}),
     "table, regression, SGD": (lambda: table(outputs=0), FOR_TABLES, {"optimizer": "sgd"}),
 }

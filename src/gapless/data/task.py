@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from mmap import mmap
 from pathlib import Path
@@ -15,6 +15,9 @@ from gapless.errors import DataError
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from gapless.augment.text import Resources
+    from gapless.augment.text.resources import Paraphrases
 
 Kind = Literal["image", "table", "text"]
 Array = NDArray[np.generic]
@@ -82,6 +85,9 @@ class Task:
         notes: what the user should know about the data, a sentence each (duplicates, constant columns ...).
         skipped: what was left out, and why.
         also: further test rows by name, of the same classes; scored once at the end, apart from the verdict.
+        paraphrases: texts only: what operations that put in another text pick from, as in `augment.text.Resources`:
+            the operation's name (`back_translate`, `contextual`) -> text -> its paraphrases, or none. Every text of
+            `develop` must be known. Without any, `gapless tune` leaves the operation out of its search.
     """
 
     name: str
@@ -95,6 +101,7 @@ class Task:
     notes: tuple[str, ...] = field(default=(), compare=False)
     skipped: tuple[Skipped, ...] = field(default=(), compare=False)
     also: tuple[tuple[str, Rows], ...] = ()
+    paraphrases: Mapping[str, Paraphrases] = field(default_factory=dict[str, "Paraphrases"], compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_rows(f"{self.name}: develop", self.develop, len(self.classes))
@@ -116,6 +123,8 @@ class Task:
                 f"{self.name}: categories must name every column: {self.develop.x.shape[1]} columns, "
                 f"got {len(self.categories)} entries"
             )
+        if self.paraphrases:
+            _check_paraphrases(self)
 
     @property
     def kind(self) -> Kind:
@@ -138,6 +147,13 @@ class Task:
     def metric(self) -> str:
         """`accuracy` (share of rows that are right) or `r2` (1 - squared error / variance of the target)."""
         return "accuracy" if self.classes else "r2"
+
+    @property
+    def resources(self) -> Resources:
+        """What operations on its texts read besides the text."""
+        from gapless.augment.text import Resources
+
+        return Resources(paraphrases=self.paraphrases)
 
     @property
     def categorical(self) -> Sequence[int]:
@@ -179,3 +195,25 @@ def _check_texts(where: str, x: Array) -> None:
         if not isinstance(text, str) or not text.strip():
             got = "an empty text" if isinstance(text, str) else f"a {type(text).__name__}"
             raise DataError(f"{where}: every text must be a str with something in it, got {got} in row {row}")
+
+
+def _check_paraphrases(task: Task) -> None:
+    from gapless.augment.text import OPS
+
+    known = [name for name, op in OPS.items() if op.whole_text]
+    if task.kind != "text":
+        raise DataError(f"{task.name}: paraphrases are for texts; leave them out")
+    for name, found in task.paraphrases.items():
+        if name not in known:
+            raise DataError(f"{task.name}: paraphrases must be for one of {', '.join(known)}, got {name!r}")
+        for row, text in enumerate(task.develop.x.tolist()):
+            if text not in found:
+                raise DataError(
+                    f"{task.name}: paraphrases for {name}: row {row} of develop is not among the texts; make them for "
+                    "every text, an empty tuple where there are none"
+                )
+            if isinstance(found[text], str):
+                raise DataError(
+                    f"{task.name}: paraphrases for {name}: row {row} of develop has a str; give a sequence of str, "
+                    "such as a tuple of one"
+                )

@@ -16,6 +16,7 @@ from rich.console import Group
 from rich.rule import Rule
 from rich.text import Text as Rich
 
+from gapless.augment.text import Resources
 from gapless.errors import UsageError
 from gapless.report.figures import visible
 
@@ -31,7 +32,9 @@ _LONG = 600
 class Augments(Protocol):
     """What turns texts into texts: a text policy."""
 
-    def apply(self, texts: Sequence[str], seed: int, epoch: int, indices: Sequence[int]) -> list[str]: ...
+    def apply(
+        self, texts: Sequence[str], seed: int, epoch: int, indices: Sequence[int], resources: Resources | None
+    ) -> list[str]: ...
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,9 @@ class Preview:
         return Group(*rows, Rule(style="dim"))
 
 
-def preview(texts: Sequence[str], policy: Augments, seed: int, variants: int) -> list[Preview]:
+def preview(
+    texts: Sequence[str], policy: Augments, seed: int, variants: int, resources: Resources | None = None
+) -> list[Preview]:
     """Every text with so many variants, those of the first epochs: what training would see.
 
     Args:
@@ -73,10 +78,11 @@ def preview(texts: Sequence[str], policy: Augments, seed: int, variants: int) ->
         policy: a text policy.
         seed: the seed of the draws.
         variants: how many epochs, at least 1.
+        resources: what the policy's operations read besides the texts.
     """
     if variants < 1:
         raise UsageError(f"variants must be at least 1, got {variants}")
-    epochs = [policy.apply(texts, seed, epoch, range(len(texts))) for epoch in range(variants)]
+    epochs = [policy.apply(texts, seed, epoch, range(len(texts)), resources) for epoch in range(variants)]
     return [
         Preview(text, tuple(compared(text, after[number]) for after in epochs)) for number, text in enumerate(texts)
     ]

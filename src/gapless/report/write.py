@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from gapless.augment.guard_steps import text_ops
+from gapless.augment.text import OPS, Resources
 from gapless.errors import UsageError
 from gapless.recipe import Recipe
 from gapless.report import guarded, html
@@ -19,6 +20,7 @@ from gapless.search import outcome
 from gapless.train.checkpoint import write_atomically
 
 if TYPE_CHECKING:
+    from gapless.augment.text.resources import Paraphrases
     from gapless.data import Task
     from gapless.search.run import TuneOptions
     from gapless.search.tune import Finished
@@ -48,7 +50,7 @@ def write(task: Task, options: TuneOptions, finished: Finished, command: str) ->
         trials=outcome.trial_rows(finished),
         curves=outcome.curves(finished),
         recipe_toml=handed.to_toml(_comment(finished, options, improved)),
-        python_lines=python_lines(task, handed, lr, options.out, finished.plan.optimizer),
+        python_lines=python_lines(task, handed, lr, options),
         samples=_samples(task, finished.best.recipe, options.seed),
         command=command,
         texts=_texts(task, finished.best.recipe, options.seed),
@@ -65,19 +67,32 @@ def write(task: Task, options: TuneOptions, finished: Finished, command: str) ->
 
 
 def _comment(finished: Finished, options: TuneOptions, improved: bool) -> str:
-    plan = finished.plan
+    plan, ahead = finished.plan, _picks(finished.best.recipe)
     if not improved:
         return "The plain model: no recipe was shown to improve on it. What came nearest is in result.json, under best."
-    return (
+    tuned = (
         f"Tuned with learning rate {finished.best.lr:g}, {plan.optimizer}, batches of {plan.batch_size}, "
         f"{plan.epochs} epochs, cosine schedule with {plan.warmup:.0%} warm-up, seed {options.seed}."
     )
+    if not ahead:
+        return tuned
+    makers = {"back_translate": options.translator, "contextual": options.masked_model}
+    made = [f"{op} (by {makers[op]})" if makers[op] else op for op in ahead]
+    return (
+        f"{tuned}\n{' and '.join(made)}: from paraphrases of the training texts, made ahead. recipe.vary needs them as "
+        "its resources; the code in report.html makes them."
+    )
 
 
-def python_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: str = "adamw") -> str:
+def _picks(recipe: Recipe) -> list[str]:
+    """Its operations that pick from paraphrases, made ahead."""
+    return [o.op for o in recipe.augment_part.ops if o.op in OPS and OPS[o.op].whole_text]
+
+
+def python_lines(task: Task, recipe: Recipe, lr: float, options: TuneOptions) -> str:
     """The lines that apply a recipe in a plain training loop."""
     if task.kind == "text":
-        return _text_lines(task, recipe, lr, out, optimizer)
+        return _text_lines(task, recipe, lr, options)
     soft = recipe.augment_part.mixup or recipe.augment_part.cutmix or recipe.augment_part.label_smoothing
     classes = f", classes={len(task.classes)}" if task.classes and soft else ""
     columns = f", categorical={list(task.categorical)}" if task.categorical and recipe.augment_part.active else ""
@@ -88,7 +103,7 @@ def python_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: st
     hint = "float32 in [0, 1], before you normalise them" if task.kind == "image" else table
     return "\n".join(
         [
-            *_begun(lr, out, optimizer),
+            *_begun(lr, options),
             f"for {inputs}, labels in loader:  # {hint}",
             f"    inputs, targets = recipe.augment({inputs}, labels, generator{classes}{columns})",
             f"    loss = functional.{loss}",
@@ -99,33 +114,37 @@ def python_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: st
     )
 
 
-def _begun(lr: float, out: Path, optimizer: str) -> list[str]:
+def _begun(lr: float, options: TuneOptions, imports: Sequence[str] = ()) -> list[str]:
     """What stands before the loop, whatever the data."""
-    kind = "" if optimizer == "adamw" else f', kind="{optimizer}"'
+    kind = "" if options.optimizer == "adamw" else f', kind="{options.optimizer}"'
     return [
         "import torch",
         "from torch.nn import functional",
         "from gapless import Recipe",
+        *imports,
         "",
-        f"recipe = Recipe.load({str(out / 'recipe.toml')!r})",
+        f"recipe = Recipe.load({str(options.out / 'recipe.toml')!r})",
         "recipe.attach(model)",
         f"optimizer = recipe.optimizer(model, lr={lr:g}{kind})",
         "generator = torch.Generator().manual_seed(0)",
     ]
 
 
-def _text_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: str) -> str:
+def _text_lines(task: Task, recipe: Recipe, lr: float, options: TuneOptions) -> str:
     """The same for a model for texts, which encodes them itself."""
     part = recipe.augment_part
     classes = f", classes={len(task.classes)}" if task.classes and (part.mixup or part.label_smoothing) else ""
     target = "" if task.classes else "; the target standardised"
     loss = "cross_entropy(outputs, targets)" if task.classes else "mse_loss(outputs[:, 0], targets)"
+    imports, made = _made(_picks(recipe), options)
+    resources = ", resources=resources" if made else ""
     return "\n".join(
         [
-            *_begun(lr, out, optimizer),
+            *_begun(lr, options, imports),
+            *made,
             "for epoch in range(epochs):",
             f"    for rows, texts, labels in loader:  # rows: the numbers of the texts{target}",
-            "        texts = recipe.vary(texts, seed=0, epoch=epoch, indices=rows)",
+            f"        texts = recipe.vary(texts, seed=0, epoch=epoch, indices=rows{resources})",
             f"        with recipe.mixing(model, labels, generator{classes}) as targets:",
             "            outputs = model(model.encode(texts))",
             f"        loss = functional.{loss}",
@@ -136,16 +155,45 @@ def _text_lines(task: Task, recipe: Recipe, lr: float, out: Path, optimizer: str
     )
 
 
+def _made(picks: list[str], options: TuneOptions) -> tuple[list[str], list[str]]:
+    """The imports and the lines that make the resources of a recipe whose operations pick from paraphrases."""
+    if not picks:
+        return [], []
+    functions, made = list[str](), list[str]()
+    for op, function, maker in (
+        ("back_translate", "back_translations", options.translator),
+        ("contextual", "masked_variants", options.masked_model and str(options.masked_model)),
+    ):
+        if op in picks and maker is not None:
+            functions.append(function)
+            made.append(f"paraphrases[{op!r}] = {function}(train_texts, {maker!r})  # every text you train on")
+    first = (
+        "paraphrases = {}" if len(made) == len(picks) else "paraphrases = dict(task.paraphrases)  # of your own task"
+    )
+    imports = [f"from gapless.data.paraphrases import {', '.join(functions)}"] if functions else []
+    return ["from gapless.augment.text import Resources", *imports], [
+        first,
+        *made,
+        "resources = Resources(paraphrases=paraphrases)",
+    ]
+
+
 def _texts(task: Task, recipe: Recipe, seed: int) -> tuple[Preview, ...]:
     """A few training texts of different classes, and what the recipe makes of each in its first epochs."""
     if task.kind != "text" or not recipe.augment_part.ops:
         return ()
     rows = _one_of_each(task, seed)
     before: list[str] = [text[:LONGEST] for text in task.develop.x[rows].tolist()]
-    drawn = [recipe.vary(before, seed, epoch, rows) for epoch in range(VERSIONS)]
+    shown = Resources(paraphrases={op: _cut(found, task.develop.x[rows]) for op, found in task.paraphrases.items()})
+    drawn = [recipe.vary(before, seed, epoch, rows, shown) for epoch in range(VERSIONS)]
     return tuple(
         Preview(text, tuple(compared(text, after[number]) for after in drawn)) for number, text in enumerate(before)
     )
+
+
+def _cut(found: Paraphrases, texts: Iterable[str]) -> dict[str, list[str]]:
+    """The paraphrases of texts that are shown cut, cut as well."""
+    return {text[:LONGEST]: [variant[:LONGEST] for variant in found[text]] for text in texts}
 
 
 def _labels(task: Task, recipe: Recipe, seed: int) -> tuple[str, ...]:
@@ -153,7 +201,8 @@ def _labels(task: Task, recipe: Recipe, seed: int) -> tuple[str, ...]:
     if task.kind != "text" or not task.classes or not recipe.augment_part.ops:
         return ()
     try:
-        table = guarded.check(task, text_ops(recipe.augment_part.text_policy()), rows=CHECKED, seed=seed)
+        ops = text_ops(recipe.augment_part.text_policy(), task.resources)
+        table = guarded.check(task, ops, rows=CHECKED, seed=seed)
     except UsageError as error:
         return (f"Not measured: {error}",)
     return tuple(guarded.check_lines(table, "texts"))

@@ -28,7 +28,7 @@ class TuneOptions:
 
     minutes: the promise, or None with trials: the number of trainings in the search. epochs: None lets the data and
     the budget decide. ema: decay of averaged weights, 0 for none. begun: time.monotonic() when the command began, so
-    that loading counts.
+    that loading counts. translator, masked_model: what made the task's paraphrases.
     """
 
     out: Path
@@ -42,6 +42,8 @@ class TuneOptions:
     workers: int = 2
     device: str = "cpu"
     begun: float | None = None
+    translator: str | None = None
+    masked_model: Path | None = None
 
 
 class Listener(Protocol):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from gapless.augment import text
 from gapless.augment.image.ops import OPS, Prior
 from gapless.recipe import Augment, BatchNorm, Decay, Dropout, Op, Recipe
 
@@ -96,7 +97,32 @@ def _pick() -> tuple[Callable[..., float], Callable[..., Recipe]]:
 
     def write(recipe: Recipe, value: float) -> Recipe:
         pick = max(1, round(value)) if value > 0 else None
-        return recipe.replace("augment", recipe.augment_part.model_copy(update={"pick": pick}))
+        ops = recipe.augment_part.ops
+        if pick != 1:
+            first = [o for o in ops if o.op in _WHOLE][:1] if pick is None else []
+            ops = (*first, *(o for o in ops if o.op not in _WHOLE))
+        return recipe.replace("augment", recipe.augment_part.model_copy(update={"ops": ops, "pick": pick}))
+
+    return read, write
+
+
+_WHOLE = frozenset(op.name for op in text.OPS.values() if op.whole_text)
+"""Operations that put in another text. One of them stands first; with one, pick is off or 1, with two it is 1. Where a
+knob that is turned breaks this, the knob has its way and the other side yields."""
+
+
+def _whole(name: str) -> tuple[Callable[..., float], Callable[..., Recipe]]:
+    """The p of an operation that puts in another text."""
+    read, _ = _ops(name, chance=True)
+
+    def write(recipe: Recipe, value: float) -> Recipe:
+        part, value = recipe.augment_part, _round(value)
+        others = tuple(o for o in part.ops if o.op != name)
+        update: dict[str, object] = {"ops": others}
+        if value > 0:
+            alone = part.pick is None and not any(o.op in _WHOLE for o in others)
+            update = {"ops": (Op(op=name, strength=1.0, p=value), *others), "pick": None if alone else 1}
+        return recipe.replace("augment", part.model_copy(update=update))
 
     return read, write
 
@@ -167,6 +193,9 @@ KNOBS: Mapping[str, tuple[Knob, ...]] = {
         Knob("typos", "augment", 0.02, 0.2, 0.05, *_ops("typos", "keyboard")),
         Knob("reorder", "augment", 0.2, 1.0, 0.5, *_ops("reorder")),
         Knob("pick", "augment", 1.0, 3.0, 1.0, *_pick()),
+        # after the pick: they are drawn as often as the others, and the pick yields
+        Knob("back translation", "augment", 0.1, 1.0, 0.5, *_whole("back_translate")),
+        Knob("contextual", "augment", 0.1, 1.0, 0.5, *_whole("contextual")),
     ),
     "table": (
         *_SHARED,
@@ -174,6 +203,8 @@ KNOBS: Mapping[str, tuple[Knob, ...]] = {
         Knob("noise", "augment", 0.02, 0.5, 0.1, *_field("augment", Augment, "noise")),
     ),
 }
+PARAPHRASED: Mapping[str, str] = {"back translation": "back_translate", "contextual": "contextual"}
+"""Knobs of operations that pick from paraphrases, which the task must have for them."""
 _FOR_CLASSES = {"label smoothing"}
 """Knobs that mean nothing for a regression."""
 

@@ -13,7 +13,7 @@ from gapless import batchnorm, dropout
 from gapless.errors import DataError, UsageError
 from gapless.recipe import Recipe
 from gapless.recipe.words import why_no_cutoff, why_no_embedding_dropout, why_no_word_dropout, word_table
-from gapless.search.space import Knob, knobs
+from gapless.search.space import PARAPHRASED, Knob, knobs
 from gapless.train.batches import Scale
 from gapless.train.loop import build, feed_of
 from gapless.train.texts import answer
@@ -98,7 +98,8 @@ def _built(task: Task) -> nn.Module:
 
 
 def supported(task: Task) -> tuple[Knob, ...]:
-    """The knobs that mean something for this task's model: a model without a Linear layer has no hidden dropout."""
+    """The knobs that mean something for this task and its model: without a Linear layer there is no hidden dropout,
+    without a paraphrase no back-translation."""
     tries: dict[str, Callable[[nn.Module], bool]] = {
         "dropout": lambda m: _takes(m, hidden=0.1),
         "channel dropout": lambda m: _takes(m, channel=0.1),
@@ -110,7 +111,8 @@ def supported(task: Task) -> tuple[Knob, ...]:
     if task.kind == "text":
         tries["mixup"] = lambda m: word_table(m) is not None
         tries["cutoff"] = lambda m: not why_no_cutoff(m)
-    found = knobs(task.kind, len(task.classes))
+    paraphrased = {op for op, each in task.paraphrases.items() if any(each.values())}
+    found = [k for k in knobs(task.kind, len(task.classes)) if PARAPHRASED.get(k.name) in (None, *paraphrased)]
     return tuple(k for k in found if k.name not in tries or tries[k.name](build(task, 0)))
 
 

@@ -19,7 +19,7 @@ from gapless.search.plan import make_plan
 from gapless.search.proof import Proof
 from gapless.search.race import Race
 from gapless.search.run import Listener, Run, TuneOptions, Work
-from gapless.search.space import RATES, Knob, fit
+from gapless.search.space import PARAPHRASED, RATES, Knob, fit
 from gapless.search.supported import check, check_device, only, supported
 from gapless.search.trials import Trials
 from gapless.train.loop import Plan
@@ -75,6 +75,8 @@ def _same_run(journal: Journal, task: Task, options: TuneOptions, parameters: in
         "optimizer": options.optimizer,
         "averaging of weights": options.ema,
         "data": _fingerprint(task),
+        "translator": options.translator,
+        "set of paraphrases": _paraphrases(task),
     }
     if not journal.events:
         event = {"event": "run", "schema": 1, **facts, "at": 0.0}
@@ -84,10 +86,27 @@ def _same_run(journal: Journal, task: Task, options: TuneOptions, parameters: in
     before = journal.events[0]
     for name, value in facts.items():
         if before.get(name) != value:
-            raise UsageError(
-                f"--out {options.out}: holds a run of another {name}: {before.get(name)!r}, this one's is {value!r}; "
-                "choose another folder"
+            paraphrased = name in ("translator", "set of paraphrases")
+            same = (
+                "give the same --translator, --masked-model and release of them as before, or " if paraphrased else ""
             )
+            raise UsageError(
+                f"--out {options.out}: holds a run of another {name}: {_said(before.get(name))}, this one's is "
+                f"{_said(value)}; {same}choose another folder"
+            )
+
+
+def _said(fact: object) -> str:
+    return "none" if fact is None else repr(fact)
+
+
+def _paraphrases(task: Task) -> str | None:
+    """Names what the operations on texts pick from, by its content: another translator or release, another name."""
+    if not task.paraphrases:
+        return None
+    rows = task.develop.x.tolist()
+    facts = {op: [list(found[text]) for text in rows] for op, found in sorted(task.paraphrases.items())}
+    return f"{', '.join(facts)} {hashlib.blake2b(json.dumps(facts).encode(), digest_size=6).hexdigest()}"
 
 
 def _fingerprint(task: Task) -> str:
@@ -144,13 +163,17 @@ class _Stages:
         return Finished(self.book, self.run.confirmation, self.knobs, self.plan, *sides, finished["seconds"])
 
     def _openings(self) -> dict[str, Recipe]:
-        """The plain model and the presets, each without what the model cannot take."""
+        """The plain model and the presets, each without what the model cannot take; the light one with paraphrases."""
         kind, classes = self.task.kind, len(self.task.classes)
         found = {"plain": Recipe()}
         for name, recipe in presets(kind).items():
             fitted = only(fit(recipe, kind, classes), self.knobs, kind, classes)
             if fitted not in found.values():
                 found[f"preset {name}"] = fitted
+        light = found.get("preset light", Recipe())
+        for knob in self.knobs:
+            if knob.name in PARAPHRASED:  # the user has had them made: they get a chance of their own
+                found[f"preset light, {knob.name} on"] = knob.write(light, knob.usual)
         return found
 
     def _searching(self, number: int) -> Work | None:

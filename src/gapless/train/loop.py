@@ -76,6 +76,7 @@ class Trainer:
         self.scale = Scale.of(rows_of, self.classes, rows)
         self.feed = feed_of(rows_of, self.scale, self.classes, self.device)
         self.part.require(task.kind)
+        self.resources = task.resources
         self.model = build(task, draws.key(seed, "weights"))
         learn(self.model, rows_of, rows)
         recipe.attach(self.model)
@@ -157,7 +158,8 @@ class Trainer:
     def _varied_texts(self, feed: TextFeed, batches: list[NDArray[np.int64]]) -> Iterator[tuple[list[str], Tensor]]:
         """The batches' texts and labels; all texts of the epoch are varied in one go."""
         rows = np.concatenate(batches)
-        texts = self.recipe.vary(feed.inputs(torch.from_numpy(rows)), self.seed, self.epoch, rows.tolist())
+        texts = feed.inputs(torch.from_numpy(rows))
+        texts = self.recipe.vary(texts, self.seed, self.epoch, rows.tolist(), self.resources)
         start = 0
         for batch in batches:
             yield texts[start : start + len(batch)], feed.labels[torch.from_numpy(batch).to(self.device)]

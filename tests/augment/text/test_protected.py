@@ -9,6 +9,7 @@ from marked_texts import Marked, marked_texts
 from gapless.augment.text import OPS, Policy, Protect, Resources, Step
 from gapless.augment.text.policy_toml import preset, presets
 from gapless.augment.text.protect import Text
+from gapless.augment.text.tokens import PARTS, TOKEN
 from gapless.augment.text.words import LEXICON, Kind
 
 MARKED = marked_texts()
@@ -30,6 +31,25 @@ def test_there_are_two_hundred_of_every_kind() -> None:
 @pytest.mark.parametrize("marked", MARKED, ids=lambda marked: repr(marked.text))
 def test_what_is_marked_is_protected_and_nothing_else(marked: Marked) -> None:
     assert found(marked.text, Protect()) == marked.shown()
+
+
+@pytest.mark.parametrize("marked", MARKED, ids=lambda marked: repr(marked.text))
+def test_a_token_is_what_it_is_by_itself(marked: Marked) -> None:
+    """What is known of a word is kept by its letters alone."""
+    tokens = [(match[0], match.lastgroup) for match in TOKEN.finditer(marked.text)]
+    assert PARTS.split(marked.text)[1::2] == [token for token, _ in tokens]
+    for token, group in tokens:
+        alone = TOKEN.match(token)
+        assert alone is not None and alone[0] == token
+        assert alone.lastgroup == group or {alone.lastgroup, group} == {"word", "any"}
+
+
+def test_a_capital_is_a_name_unless_the_text_has_the_word_in_small_letters() -> None:
+    """The small letter at the head of iPhone is no other word."""
+    assert found("Lamps stood there. Lamps and lamps.", Protect()) == []
+    assert found("iPhone cases lay there. Ruby lay there.", Protect()) == ["iPhone", "Ruby"]
+    assert found("here XD.there XD", Protect()) == ["XD", "XD"]
+    assert found("here ➁there and ➁ there", Protect()) == ["➁", "➁"]
 
 
 def kept_in_order(spans: list[str], text: str) -> bool:

@@ -10,6 +10,10 @@ import pytest
 from gapless.augment.text import OPS, Policy, Protect, Resources, Step
 from gapless.augment.text import policy_toml as toml
 from gapless.augment.text.kept import Kept
+from gapless.augment.text.known import CAPITAL, LONGEST, Known, known
+from gapless.augment.text.thesaurus import Thesaurus
+from gapless.augment.text.wordnet import Wordnet
+from gapless.augment.text.words import Kind
 
 TEXTS = [
     f"The {a} stood on the {b} behind the wooden door." for a in ("lamp", "vase") for b in ("table", "shelf", "box")
@@ -56,17 +60,44 @@ def test_a_scaled_policy_is_weaker_and_keeps_what_was_read() -> None:
 
 def test_what_was_read_is_kept_up_to_a_limit_and_does_not_travel() -> None:
     kept = Kept(Protect(), most=20)
-    first = kept.text("a lamp")
-    assert kept.text("a lamp") is first
-    long = "a long text of many words"
-    assert kept.text(long) is not kept.text(long)
-    assert kept.text("a lamp") is first
+    (first,) = kept.texts(["a lamp"])
+    assert kept.texts(["a lamp", "a lamp"]) == [first, first]
+    one, other = kept.texts(["a long text of many words"] * 2)
+    assert one is not other
+    assert kept.texts(["a lamp"]) == [first]
     policy = Policy((Step("delete", 0.5),))
     fresh = len(pickle.dumps(policy))
     before = policy.apply(TEXTS * 50, 0, 0, range(300))
     copy = pickle.loads(pickle.dumps(policy))
     assert len(pickle.dumps(policy)) < fresh + 200
     assert copy == policy and copy.apply(TEXTS * 50, 0, 0, range(300)) == before
+
+
+def test_words_are_known_up_to_a_limit_and_do_not_travel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gapless.augment.text.known.MOST", 2)
+    words = Known(Protect().kinds, frozenset({"given"}), True)
+    facts = ("lamp", Kind.FREE), ("The", CAPITAL + Kind.STOP), ("GIVEN", Kind.GIVEN), ("Mr", Kind.NAME)
+    for _ in range(2):
+        assert [words[word] for word, _ in facts] == [(word.lower(), kind) for word, kind in facts]
+    assert list(words) == ["lamp", "The"]
+    assert words["can’t"] == ("can't", Kind.NEGATION) and words["I"] == ("i", Kind.HELD)
+    monkeypatch.setattr("gapless.augment.text.known.MOST", 99)
+    address = "https://example.org/" + "a" * LONGEST
+    assert words[address][1] == Kind.ADDRESS and address not in words
+    protect = Protect(words=("lamp",))
+    Policy((Step("delete", 0.5),), protect=protect).apply(TEXTS, 0, 0, ROWS)
+    copy = pickle.loads(pickle.dumps(protect))
+    assert copy == protect and copy.known is protect.known and len(protect.known) > 10
+    known.cache_clear()
+    assert len(pickle.loads(pickle.dumps(protect)).known) == 0
+
+
+def test_synonyms_are_known_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gapless.augment.text.thesaurus.MOST", 1)
+    thesaurus = Thesaurus(Wordnet.shipped())
+    house, film = thesaurus.choice("house"), thesaurus.choice("film")
+    assert thesaurus.choice("house") is house
+    assert thesaurus.choice("film") == film and thesaurus.choice("film") is not film
 
 
 def test_a_text_that_is_read_again_gives_the_same_variant() -> None:

@@ -9,14 +9,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gapless.augment.text.edits import Edit
+from gapless.augment.text.edits import Plain
 from gapless.augment.text.protect import Text
 from gapless.augment.text.resources import Resources
 
 Law = Literal["share", "whole", "switch"]
 Size = Literal["words", "sentences", "text"]
 Counts = NDArray[np.int64]
-Function = Callable[[Text, int, Sequence[float], Resources], Sequence[Edit]]
+Function = Callable[[Text, int, Sequence[float], Resources], Sequence[Plain]]
 """The edits that make n changes in a text, by uniform numbers, with what it may read besides the text."""
 Needs = Callable[[Counts, Counts], Counts]
 """How many uniform numbers, for the number of changes n and the size of the text."""

@@ -18,15 +18,20 @@ class Edit(NamedTuple):
     origin: int = -1
 
 
-def applied(source: str, edits: Sequence[Edit]) -> str:
+Plain = tuple[int, int, str, int]
+"""An edit without the names: an `Edit`, or the bare tuple, which is made in an eighth of the time."""
+
+
+def applied(source: str, edits: Sequence[Plain]) -> str:
     """The source with every edit carried out; the very same object where nothing changes.
 
     Edits come in any order. Two at one place are put in one after the other; two that overlap are an error.
     """
-    if len(edits) == 1 and 0 <= edits[0].start <= edits[0].stop:
+    if len(edits) == 1:
         start, stop, text, _ = edits[0]
-        after = source[:start] + text + source[stop:]
-        return source if after == source else after
+        if 0 <= start <= stop:
+            after = source[:start] + text + source[stop:]
+            return source if after == source else after
     pieces: list[str] = []
     at = 0
     for start, stop, text, _ in sorted(edits):
@@ -40,7 +45,7 @@ def applied(source: str, edits: Sequence[Edit]) -> str:
     return source if after == source else after
 
 
-def carried(spans: Iterable[tuple[int, int]], edits: Sequence[Edit]) -> list[tuple[int, int]]:
+def carried(spans: Iterable[tuple[int, int]], edits: Sequence[Plain]) -> list[tuple[int, int]]:
     """Where spans of the source stand after the edits: shifted, or moved with the piece they stand in.
 
     A span that an edit replaces is gone; an edit may not cut one.

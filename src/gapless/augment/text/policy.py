@@ -123,7 +123,11 @@ class Policy:
             spans: for each text, the (start, stop) of characters that are protected besides what `protect` finds.
         """
         rows = _checked(texts, seed, epoch, indices, spans)
-        batch = _Batch(self._kept, texts, spans, rows, (seed, epoch), resources or Resources())
+        if spans is None:
+            read = self._kept.texts(texts)
+        else:
+            read = [Text(text, self.protect, some) for text, some in zip(texts, spans, strict=True)]
+        batch = _Batch(texts, read, rows, (seed, epoch), resources or Resources())
         slots = len(self.steps) if self.pick is None else self.pick
         for slot in range(slots):
             for step, some in self._turns(slot, batch):
@@ -149,17 +153,15 @@ class _Batch:
 
     def __init__(
         self,
-        kept: Kept,
         sources: Sequence[str],
-        spans: Sequence[Sequence[Span]] | None,
+        texts: list[Text],
         rows: Rows,
         key: tuple[int, int],
         resources: Resources,
     ) -> None:
         self.rows = rows
         self.after = list(sources)
-        self._kept, self._sources, self._spans, self._key, self._resources = kept, sources, spans, key, resources
-        self._now: list[Text | None] = [None] * len(sources)
+        self._texts, self._key, self._resources = texts, key, resources
 
     def heads(self, slot: int, what: int, some: Rows) -> NDArray[np.float64]:
         """(len(some), 4) uniform numbers."""
@@ -173,7 +175,7 @@ class _Batch:
         op, head = step.record, self.heads(slot, _WHETHER, some)
         going = head[:, 0] < step.p
         some, head = some[going], head[going]
-        texts = [self._text(row) for row in some.tolist()]
+        texts = [self._texts[row] for row in some.tolist()]
         sizes = op.sizes(texts)
         n = step.changes(sizes, head[:, 1])
         going = np.flatnonzero(n)
@@ -188,18 +190,8 @@ class _Batch:
             if edits and last:
                 after[row] = applied(text.source, edits)
             elif edits:
-                self._now[row] = text = text.edited(edits)
+                self._texts[row] = text = text.edited(edits)
                 after[row] = text.source
-
-    def _text(self, row: int) -> Text:
-        text = self._now[row]
-        if text is None:
-            source = self._sources[row]
-            text = (
-                self._kept.text(source) if self._spans is None else Text(source, self._kept.protect, self._spans[row])
-            )
-            self._now[row] = text
-        return text
 
 
 def _checked(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gapless.augment.text.edits import Edit, applied, carried
+from gapless.augment.text.edits import Plain, applied, carried
+from gapless.augment.text.known import Known, known
 from gapless.augment.text.reading import Span, Tokens, read
 from gapless.augment.text.sentences import units
 from gapless.augment.text.words import Kind
@@ -74,6 +75,11 @@ class Protect:
         return frozenset(word.lower() for word in self.words)
 
     @cached_property
+    def known(self) -> Known:
+        """What words are by themselves, under this protection."""
+        return known(self.kinds, self.given, self.names)
+
+    @cached_property
     def compiled(self) -> tuple[re.Pattern[str], ...]:
         return tuple(re.compile(pattern) for pattern in self.patterns)
 
@@ -89,7 +95,7 @@ class Text:
         spans: (start, stop) of characters that are protected besides what `protect` finds.
     """
 
-    __slots__ = ("_sentences", "_tokens", "protect", "replacements", "source", "spans")
+    __slots__ = ("_sentences", "_tokens", "protect", "replacements", "source", "spans", "thesaurus")
 
     def __init__(self, source: str, protect: Protect, spans: Sequence[Span] = ()) -> None:
         for start, stop in spans:
@@ -101,8 +107,9 @@ class Text:
         self.source = source
         self.protect = protect
         self.spans = tuple(spans)
-        self.replacements: tuple[object, list[tuple[Edit, ...]]] | None = None
-        """What its words may be replaced by, and the thesaurus that says so and keeps it here."""
+        self.thesaurus: object = None
+        """What says what its words may be replaced by, and keeps it here: start, stop, words."""
+        self.replacements: tuple[tuple[int, int, tuple[str, ...]], ...] = ()
         self._tokens: Tokens | None = None
         self._sentences: list[Span] | None = None
 
@@ -120,14 +127,15 @@ class Text:
             self._sentences = units(self.source, whole, self.protect.discourse)
         return self._sentences
 
-    def edited(self, edits: Sequence[Edit]) -> Text:
+    def edited(self, edits: Sequence[Plain]) -> Text:
         """The text after the edits; what was protected stays protected. The same object if nothing changes."""
         source = applied(self.source, edits)
         if source is self.source:
             return self
         after = Text.__new__(_Edited)
         after.source, after.protect, after.spans = source, self.protect, ()
-        after.replacements = after._tokens = after._sentences = None
+        after.thesaurus = after._tokens = after._sentences = None
+        after.replacements = ()
         assert isinstance(after, _Edited)
         after.before, after.edits = self, edits
         return after
@@ -138,15 +146,14 @@ class _Edited(Text):
 
     __slots__ = ("before", "edits")
     before: Text
-    edits: Sequence[Edit]
+    edits: Sequence[Plain]
 
     def _carry(self) -> None:
         if self._tokens is not None or self._sentences is not None:
             return
         before = self.before
-        if any(
-            edit.start == 0 and edit.stop == len(before.source) for edit in self.edits
-        ):  # another text: look for them
+        if any(start == 0 and stop == len(before.source) for start, stop, _, _ in self.edits):
+            # Another text: look for them.
             given = [before.source[start:stop] for start, stop in before.spans if start < stop]
             found = [(self.source.find(span), len(span)) for span in given]
             self.spans = tuple((start, start + length) for start, length in found if start >= 0)

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from functools import cached_property
-from sys import intern
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from gapless.augment.text.known import CAPITAL
 from gapless.augment.text.sentences import NEVER_LAST
-from gapless.augment.text.tokens import TOKEN, quotes
-from gapless.augment.text.words import LEXICON, TITLES, Kind, turns
+from gapless.augment.text.tokens import PARTS, quotes
+from gapless.augment.text.words import TITLES, Kind, turns
 
 if TYPE_CHECKING:
     from gapless.augment.text.protect import Protect
 
 Span = tuple[int, int]
 
-_WORD, _ADDRESS, _EMOJI, _NUMBER, _CODE, _POINTS, _ANY = range(1, 8)
-_WORDS = _WORD, _ANY
-_OF_GROUP = {
-    _ADDRESS: int(Kind.ADDRESS),
-    _EMOJI: int(Kind.EMOJI),
-    _NUMBER: int(Kind.NUMBER),
-    _CODE: int(Kind.ADDRESS),
-    _POINTS: int(Kind.NAME),
-}
 _KINDS = tuple(Kind)
-_FREE, _STOP, _HELD, _NEGATION, _DIGITS, _NAME = (
-    int(kind) for kind in (Kind.FREE, Kind.STOP, Kind.HELD, Kind.NEGATION, Kind.NUMBER, Kind.NAME)
+_FREE, _STOP, _HELD, _NEGATION, _NAME = (
+    int(kind) for kind in (Kind.FREE, Kind.STOP, Kind.HELD, Kind.NEGATION, Kind.NAME)
 )
 """Plain integers: comparing members of an enumeration takes longer than all else in the loops below."""
+_TWO_NUMBERS = bytes((Kind.NUMBER, Kind.NUMBER))
 
 _FRESH = frozenset('.!?…:\n"“‘«(•|')
 _INSIDE_NAMES = frozenset(["of", "the", "de", "la", "le", "du", "van", "der", "von", "den", "del", "da", "di", "and"])
@@ -53,50 +45,63 @@ class Tokens:
     protected span with the one before, 2 for one within a quotation or a given span. blocks: those spans.
     """
 
+    __slots__ = ("_free", "_guarded", "_holes", "blocks", "joined", "kinds", "lows", "source", "starts", "stops")
+
     def __init__(
         self,
         source: str,
         starts: array[int],
         stops: array[int],
-        lows: list[str],
-        kinds: bytearray,
-        joined: bytearray,
-        blocks: list[Guarded],
+        lows: tuple[str, ...],
+        kinds: bytes,
+        joined: bytes,
+        blocks: tuple[Guarded, ...],
     ) -> None:
         self.source, self.starts, self.stops, self.lows = source, starts, stops, lows
         self.kinds, self.joined, self.blocks = kinds, joined, blocks
+        self._free: tuple[int, ...] | None = None
+        self._holes: tuple[int, ...] | None = None
+        self._guarded: list[Guarded] | None = None
 
-    @cached_property
-    def free(self) -> list[int]:
+    @property
+    def free(self) -> tuple[int, ...]:
         """The numbers of the words that may be touched."""
-        return [number for number, kind in enumerate(self.kinds) if kind < _HELD]
+        if self._free is None:
+            self._free = tuple([number for number, kind in enumerate(self.kinds) if kind < _HELD])
+        return self._free
 
     @property
     def content(self) -> list[int]:
         """The numbers of the words that may be touched and are no stop words."""
         return [number for number, kind in enumerate(self.kinds) if kind == _FREE]
 
-    @cached_property
-    def holes(self) -> list[int]:
+    @property
+    def holes(self) -> tuple[int, ...]:
         """Where a word may be put in: the starts of words behind white space, not within a protected span."""
-        source, joined = self.source, self.joined
-        return [
-            start
-            for number, start in enumerate(self.starts)
-            if number and not joined[number] and (source[start - 1] == " " or _blank(source[start - 1]))
-        ]
+        if self._holes is None:
+            source, joined = self.source, self.joined
+            self._holes = tuple(
+                [
+                    start
+                    for number, start in enumerate(self.starts)
+                    if number and not joined[number] and (source[start - 1] == " " or _blank(source[start - 1]))
+                ]
+            )
+        return self._holes
 
-    @cached_property
+    @property
     def guarded(self) -> list[Guarded]:
         """The protected spans, in order, apart from each other."""
-        found: list[Guarded] = []
-        for number, kind in enumerate(self.kinds):
-            if kind >= _NEGATION:
-                if self.joined[number] == 1:
-                    found[-1] = Guarded(found[-1].start, self.stops[number], found[-1].kind)
-                else:
-                    found.append(Guarded(self.starts[number], self.stops[number], _KINDS[kind]))
-        return _merged(found + self.blocks) if self.blocks else found
+        if self._guarded is None:
+            found: list[Guarded] = []
+            for number, kind in enumerate(self.kinds):
+                if kind >= _NEGATION:
+                    if self.joined[number] == 1:
+                        found[-1] = Guarded(found[-1].start, self.stops[number], found[-1].kind)
+                    else:
+                        found.append(Guarded(self.starts[number], self.stops[number], _KINDS[kind]))
+            self._guarded = _merged([*found, *self.blocks]) if self.blocks else found
+        return self._guarded
 
 
 def _blank(character: str) -> bool:
@@ -105,90 +110,83 @@ def _blank(character: str) -> bool:
 
 def read(source: str, protect: Protect, spans: Sequence[Span] = ()) -> Tokens:
     """The tokens of a text."""
-    starts, stops, lows, kinds = _words(source, protect)
-    joined = bytearray(len(lows))
+    parts = PARTS.split(source)
+    places = array("I", accumulate(map(len, parts)))
+    gaps, words = parts[::2], parts[1::2]
+    lows, found = zip(*map(protect.known.fact_of, words), strict=True) if words else ((), ())
+    kinds = bytearray(found)
+    joined = bytearray(len(words))
+    if not kinds.isascii():
+        _name_capitals(source, gaps, words, lows, kinds)
     if protect.names and _NAME in kinds:
-        _join_names(source, starts, stops, lows, kinds, joined)
+        _join_names(gaps, lows, kinds, joined)
     if protect.negation and _NEGATION in kinds:
-        _join_negated(source, starts, stops, lows, kinds, joined)
-    if protect.numbers and bytes((_DIGITS, _DIGITS)) in kinds:
-        _join_numbers(source, starts, stops, kinds, joined)
-    blocks = [Guarded(*span, Kind.QUOTE) for span in quotes(source)] if protect.quotes else []
-    if protect.patterns or spans:
-        given = (*protect.matches(source), *spans)
-        blocks = _merged(blocks + [Guarded(*span, Kind.GIVEN) for span in given if span[0] < span[1]])
+        _join_negated(gaps, lows, kinds, joined)
+    if protect.numbers and _TWO_NUMBERS in kinds:
+        _join_numbers(gaps, kinds, joined)
+    starts, stops = places[:-1:2], places[1::2]
+    blocks = _blocks(source, protect, spans)
     if blocks:
         _block(starts, stops, kinds, joined, blocks)
-    return Tokens(source, starts, stops, lows, kinds, joined, blocks)
+    return Tokens(source, starts, stops, lows, bytes(kinds), bytes(joined), blocks)
 
 
-def _words(source: str, protect: Protect) -> tuple[array[int], array[int], list[str], bytearray]:
-    """Starts, stops, lower-case forms and kinds of all tokens, each by itself."""
-    starts, stops, lows, kinds = array("I"), array("I"), list[str](), bytearray()
-    kind_of, taken, given, names = LEXICON.get, protect.kinds, protect.given, protect.names
-    shouted: bool | None = None
-    openers: list[int] = []
-    last = 0
-    for match in TOKEN.finditer(source):
-        start, stop = match.span()
-        word = match[0]
-        low = intern(word.lower())
-        group = match.lastindex
-        if group in _WORDS:
-            kind = kind_of(low, _FREE)
-            if not kind and ("'" in low or "’" in low):
-                low = low.replace("’", "'")
-                kind = _NEGATION if turns(low) else int(Kind.CONTRACTION)
-            if word != low and kind < _HELD and names:
-                if shouted is None and len(word) > 1 and word.isupper():
-                    shouted = source.upper() == source
-                if low in TITLES:
-                    kind = _NAME
-                elif not (shouted and len(word) > 1):
-                    if last and (source[last:start] == " " or _FRESH.isdisjoint(source[last:start])):
-                        kind = _NAME
-                    elif kind == _FREE:
-                        openers.append(len(lows))
-            if low == "i":
-                kind = _HELD
-        else:
-            kind = _OF_GROUP[group or _ANY]
-        starts.append(start)
-        stops.append(stop)
-        lows.append(low)
-        kinds.append(taken[kind] if low not in given else int(Kind.GIVEN))
-        last = stop
-    for number in openers:
-        if not any(low == lows[number] and source[starts[other]].islower() for other, low in enumerate(lows)):
-            kinds[number] = _NAME
-    return starts, stops, lows, kinds
+def _blocks(source: str, protect: Protect, spans: Sequence[Span]) -> tuple[Guarded, ...]:
+    """Spans that are protected whatever stands in them: quotations, what patterns match, what was given."""
+    quoted = quotes(source) if protect.quotes else ()
+    if not (quoted or spans or protect.patterns):
+        return ()
+    found = [Guarded(*span, Kind.QUOTE) for span in quoted]
+    given = (*protect.matches(source), *spans)
+    return tuple(_merged(found + [Guarded(*span, Kind.GIVEN) for span in given if span[0] < span[1]]))
 
 
-def _join_names(
-    source: str, starts: array[int], stops: array[int], lows: list[str], kinds: bytearray, joined: bytearray
+def _name_capitals(
+    source: str, gaps: Sequence[str], words: Sequence[str], lows: Sequence[str], kinds: bytearray
 ) -> None:
+    """Words with capitals are names within a sentence, and at its start unless the text has them in small letters.
+
+    In a text of capitals throughout, only single letters are.
+    """
+    shouted = source.upper() == source
+    openers: list[int] = []
+    for number, kind in enumerate(kinds):
+        if kind < CAPITAL:
+            continue
+        kinds[number] = kind - CAPITAL
+        if shouted and len(words[number]) > 1:
+            continue
+        if number and (gaps[number] == " " or _FRESH.isdisjoint(gaps[number])):
+            kinds[number] = _NAME
+        elif kind == CAPITAL + _FREE:
+            openers.append(number)
+    written = frozenset(words) if openers else ()
+    for number in openers:
+        if lows[number] not in written:
+            kinds[number] = _NAME
+
+
+def _join_names(gaps: Sequence[str], lows: Sequence[str], kinds: bytearray, joined: bytearray) -> None:
     """Adjacent names are one, with titles and initials, and with small words between two: Lord of the Rings."""
     last = kinds.find(_NAME)
     while (number := kinds.find(_NAME, last + 1)) >= 0:
-        run = range(last + 1, number + 1)
-        if number - last <= 3 and all(lows[other] in _INSIDE_NAMES for other in run[:-1]):
-            title = lows[last] in _DOTTED and source[stops[last] : starts[number]] == ". "
-            if title or all(_side_by_side(source, starts, stops, other) for other in run):
-                for other in run:
+        first, end = last + 1, number + 1
+        if number - last <= 3 and _INSIDE_NAMES.issuperset(lows[first:number]):
+            title = number == first and gaps[number] == ". " and lows[last] in _DOTTED
+            if title or all(map(_side_by_side, gaps[first:end])):
+                for other in range(first, end):
                     kinds[other] = _NAME
                     joined[other] = 1
         last = number
 
 
-def _join_negated(
-    source: str, starts: array[int], stops: array[int], lows: list[str], kinds: bytearray, joined: bytearray
-) -> None:
+def _join_negated(gaps: Sequence[str], lows: Sequence[str], kinds: bytearray, joined: bytearray) -> None:
     """A word that negates and what it negates are one: up to the first word that is not a stop word, at most three."""
     number = kinds.find(_NEGATION)
     while number >= 0:
         if turns(lows[number]):
             for other in range(number + 1, min(number + 1 + _SCOPE, len(lows))):
-                if not _side_by_side(source, starts, stops, other):
+                if not _side_by_side(gaps[other]):
                     break
                 joined[other] = 1
                 carries = kinds[other] != _STOP
@@ -199,22 +197,23 @@ def _join_negated(
         number = kinds.find(_NEGATION, number + 1)
 
 
-def _join_numbers(source: str, starts: array[int], stops: array[int], kinds: bytearray, joined: bytearray) -> None:
+def _join_numbers(gaps: Sequence[str], kinds: bytearray, joined: bytearray) -> None:
     """Adjacent numbers are one: +49 30 123456, two hundred."""
-    pair = bytes((_DIGITS, _DIGITS))
-    number = kinds.find(pair)
+    number = kinds.find(_TWO_NUMBERS)
     while number >= 0:
-        if _side_by_side(source, starts, stops, number + 1):
+        if _side_by_side(gaps[number + 1]):
             joined[number + 1] = 1
-        number = kinds.find(pair, number + 1)
+        number = kinds.find(_TWO_NUMBERS, number + 1)
 
 
-def _side_by_side(source: str, starts: array[int], stops: array[int], number: int) -> bool:
-    gap = source[stops[number - 1] : starts[number]]
+def _side_by_side(gap: str) -> bool:
+    """Whether two words with this between them stand side by side: white space within a line."""
     return gap == " " or (gap.isspace() and "\n" not in gap)
 
 
-def _block(starts: array[int], stops: array[int], kinds: bytearray, joined: bytearray, blocks: list[Guarded]) -> None:
+def _block(
+    starts: array[int], stops: array[int], kinds: bytearray, joined: bytearray, blocks: Sequence[Guarded]
+) -> None:
     """Words within a block, or cut by one, become part of it."""
     place = 0
     for number, start in enumerate(starts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gapless.augment.text.declare import Declared, chosen, each, shuffled
-from gapless.augment.text.edits import Edit
+from gapless.augment.text.edits import Edit, Plain
 from gapless.augment.text.protect import Text
 from gapless.augment.text.resources import Resources
 
@@ -18,15 +18,18 @@ SYNONYMS = Declared()
     safe=True,
     source="Zhang, Zhao and LeCun, arXiv 1509.01626, section 2.4; Wei and Zou, EDA, arXiv 1901.11196, section 2 (SR)",
 )
-def synonyms(text: Text, n: int, u: Sequence[float], resources: Resources) -> list[Edit]:
+def synonyms(text: Text, n: int, u: Sequence[float], resources: Resources) -> list[Plain]:
     """n words are replaced by synonyms of WordNet, in the form and the case of the word.
 
     Wei and Zou, arXiv 1901.11196: any synset of the word. Differs: only senses that are frequent for both words, of the
     part of speech that the word before or the counts of the word's uses tell; never in an idiom that WordNet knows.
     Fewer than n where fewer words have synonyms: in reviews about one word in nine has.
     """
-    words = chosen(resources.thesaurus.replacements(text), n, u)
-    return [edits[int(u[n + i] * len(edits))] for i, edits in enumerate(words)]
+    edits: list[Plain] = []
+    for start, stop, fit in chosen(resources.thesaurus.replacements(text), n, u):
+        edits.append((start, stop, fit[int(u[n] * len(fit))], -1))
+        n += 1
+    return edits
 
 
 @SYNONYMS.op(
@@ -43,6 +46,6 @@ def insert(text: Text, n: int, u: Sequence[float], resources: Resources) -> list
     words = chosen(resources.thesaurus.replacements(text), n, u)
     holes = shuffled(text.tokens.holes, n, u[n:])
     return [
-        Edit(hole, hole, edits[int(u[2 * n + i] * len(edits))].text + " ")
-        for i, (hole, edits) in enumerate(zip(holes, words, strict=False))
+        Edit(hole, hole, fit[int(u[2 * n + i] * len(fit))] + " ")
+        for i, (hole, (_, _, fit)) in enumerate(zip(holes, words, strict=False))
     ]

@@ -8,16 +8,18 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from gapless.augment.text.case import cased_like
-from gapless.augment.text.edits import Edit
 from gapless.augment.text.inflect import VERBS, Pos, Tag, inflected, possible_bases
 from gapless.augment.text.protect import Text
 from gapless.augment.text.wordnet import Sense, Wordnet
-from gapless.augment.text.words import LEXICON
+from gapless.augment.text.words import LEXICON, Kind
 
 SURE = 0.7
 """The share of its uses that a word must have as one part of speech, where the word before does not tell."""
 FREQUENT = 0.3
 """The share of its uses that a word must have in a sense for the sense to be meant."""
+
+MOST = 100_000
+"""Choices, and readings, that are kept, below 40 MB; common words come early, and the rest are worked out each time."""
 
 _BEFORE = {
     "a": "a",
@@ -56,6 +58,12 @@ class Choice(NamedTuple):
 
 _NOTHING = Choice((), ())
 
+Replacement = tuple[int, int, tuple[str, ...]]
+"""Where a word starts and stops, and what may stand there. Plain tuples: the garbage collector forgets them."""
+Reading = tuple[str, Pos, Tag]
+"""What a written word is a form of."""
+_FREE = int(Kind.FREE)
+
 
 class Thesaurus:
     """Synonyms of written words, found once for each word and place."""
@@ -63,57 +71,77 @@ class Thesaurus:
     def __init__(self, wordnet: Wordnet) -> None:
         self.wordnet = wordnet
         self._found: dict[tuple[str, str], Choice] = {}
+        self._read: dict[str, list[Reading]] = {}
+        self._same: dict[tuple[str, Pos], list[str]] = {}  # of words of the table only: it cannot outgrow it
         self._forms: dict[tuple[str, Pos], list[str]] = {}
         for form, bases in wordnet.irregular.items():
             for pos, base in bases:
                 self._forms.setdefault((base, pos), []).append(form)
 
-    def replacements(self, text: Text) -> list[tuple[Edit, ...]]:
-        """For each word of a text that has synonyms, the edits that put one in its place, in its case.
+    def replacements(self, text: Text) -> tuple[Replacement, ...]:
+        """The words of a text that have synonyms: where they stand, and what may stand there in their case.
 
         They are kept with the text.
         """
-        kept = text.replacements
-        if kept is not None and kept[0] is self:
-            return kept[1]
+        if text.thesaurus is self:
+            return text.replacements
         tokens, source = text.tokens, text.source
-        found: list[tuple[Edit, ...]] = []
+        found: list[Replacement] = []
         for number, words in self.candidates(text):
             start, stop = tokens.starts[number], tokens.stops[number]
-            found.append(tuple(Edit(start, stop, cased_like(word, source[start:stop])) for word in words))
-        text.replacements = self, found
-        return found
+            written = source[start:stop]
+            if written != tokens.lows[number]:
+                words = tuple([cased_like(word, written) for word in words])
+            found.append((start, stop, words))
+        text.thesaurus, text.replacements = self, tuple(found)
+        return text.replacements
 
     def candidates(self, text: Text) -> list[tuple[int, tuple[str, ...]]]:
         """The words of a text that have synonyms: their numbers, and what may stand there."""
-        lows, wordnet = text.tokens.lows, self.wordnet
+        tokens, known, behind = text.tokens, self._found, BEFORE.get
+        lows = tokens.lows
         found: list[tuple[int, tuple[str, ...]]] = []
-        last = len(lows) - 1
-        for number in text.tokens.content:
-            low = lows[number]
-            before = lows[number - 1] if number else ""
-            words, bases = self.choice(low, BEFORE.get(before, ""))
-            if not words or f"{before}_{low}" in wordnet:
-                continue
-            if number < last and any(f"{base}_{lows[number + 1]}" in wordnet for base in bases):
-                continue
-            found.append((number, words))
+        before = ""
+        for number, (low, kind) in enumerate(zip(lows, tokens.kinds, strict=True)):
+            if kind == _FREE:
+                place = behind(before, "")
+                choice = known.get((low, place)) or self.choice(low, place)
+                if choice.words and not self._idiom(lows, number, choice.bases):
+                    found.append((number, choice.words))
+            before = low
         return found
+
+    def _idiom(self, lows: Sequence[str], number: int, bases: Sequence[str]) -> bool:
+        """Whether a word is a part of words that WordNet knows as one, with the word before or behind."""
+        if number and f"{lows[number - 1]}_{lows[number]}" in self.wordnet:
+            return True
+        if number + 1 < len(lows):
+            following = lows[number + 1]
+            for base in bases:
+                if f"{base}_{following}" in self.wordnet:
+                    return True
+        return False
 
     def choice(self, low: str, place: str = "") -> Choice:
         """What may stand for a lower-case word behind a word of this kind (a value of `BEFORE`)."""
         key = low, place
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = self._choice(low, place) if low.isalpha() and len(low) > 2 else _NOTHING
+            found = self._choice(low, place) if low.isalpha() and len(low) > 2 else _NOTHING
+            if len(self._found) < MOST:
+                self._found[key] = found
         return found
 
     def _choice(self, low: str, place: str) -> Choice:
-        readings = self._readings(low)
+        readings = self._read.get(low)
+        if readings is None:
+            readings = self._readings(low)
+            if len(self._read) < MOST:
+                self._read[low] = readings
+        if not readings:
+            return _NOTHING
         for_place = [reading for reading in readings if _fits(reading, _PLACES.get(place, ()))]
         weights = {reading: self._weight(reading[0], reading[1]) for reading in for_place or readings}
-        if not weights:
-            return _NOTHING
         reading = max(weights, key=lambda key: weights[key])
         part = sum(weight for key, weight in weights.items() if key[1] == reading[1])
         bases = tuple(dict.fromkeys((low, *(base for base, _, _ in readings))))
@@ -126,7 +154,7 @@ class Thesaurus:
         fit = dict.fromkeys(form for form in forms if form and form != low and _allowed(form, place))
         return Choice(tuple(fit), bases)
 
-    def _readings(self, low: str) -> list[tuple[str, Pos, Tag]]:
+    def _readings(self, low: str) -> list[Reading]:
         """What the word may be a form of."""
         found = [reading for reading in possible_bases(low) if self.wordnet.senses(reading[0], reading[1])]
         for pos, base in self.wordnet.irregular.get(low, ()):
@@ -144,13 +172,17 @@ class Thesaurus:
 
         Phrases stand for nouns only: a verb of two words may not take the object ("start out the work").
         """
-        return [
+        found = self._same.get((base, pos))
+        if found is not None:
+            return found
+        found = self._same[base, pos] = [
             word.replace("_", " ")
             for sense in _frequent(self.wordnet.senses(base, pos))
             for word, seen in self.wordnet.words(sense)
             if seen and word != base and not _abbreviates(word, base) and word.count("_") <= (pos == "n")
             if any(own.place == sense.place for own in _frequent(self.wordnet.senses(word, pos)))
         ]
+        return found
 
     def _inflected(self, base: str, pos: Pos, tag: Tag) -> str | None:
         """The form of a synonym, or None where the form is irregular and not known."""
@@ -191,7 +223,7 @@ def _frequent(senses: Sequence[Sense]) -> list[Sense]:
     return [sense for sense in senses if sense.seen + (sense.number == 1) >= FREQUENT * total]
 
 
-def _fits(reading: tuple[str, Pos, Tag], wanted: tuple[tuple[Pos, tuple[Tag, ...] | None], ...]) -> bool:
+def _fits(reading: Reading, wanted: tuple[tuple[Pos, tuple[Tag, ...] | None], ...]) -> bool:
     return any(reading[1] == pos and (tags is None or reading[2] in tags) for pos, tags in wanted)
 
 

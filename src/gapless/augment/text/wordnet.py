@@ -46,7 +46,7 @@ class Wordnet:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = tuple(lines)
-        self._places: dict[str, list[int]] = {}
+        self._places: dict[str, tuple[int, ...]] = {}
         self._senses: dict[str, dict[str, tuple[Sense, ...]]] = {}
         self.irregular: dict[str, list[tuple[Pos, str]]] = {}
         places = self._places
@@ -56,10 +56,7 @@ class Wordnet:
                 self.irregular.setdefault(form, []).append((_pos(line[1]), word))
                 continue
             for word in line.split(" ")[1::3]:
-                if word in places:
-                    places[word].append(number)
-                else:
-                    places[word] = [number]
+                places[word] = (*places[word], number) if word in places else (number,)
 
     @staticmethod
     @cache
@@ -93,10 +90,10 @@ class Wordnet:
 
     def senses(self, word: str, pos: Pos) -> tuple[Sense, ...]:
         """The senses of a word as this part of speech, the most frequent first."""
-        if word not in self._places:
-            return _NEVER
         found = self._senses.get(word)
         if found is None:
+            if word not in self._places:
+                return _NEVER
             by_pos: dict[str, list[Sense]] = {}
             for place in self._places[word]:
                 fields = self.lines[place].split(" ")
