@@ -30,6 +30,7 @@ from PIL import Image
 
 from gapless.augment.image import Policy, Step, cpu
 from gapless.augment.image.batched import run as run_torch
+from gapless.augment.image.cpu_crew import crew
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 CORES = sorted(os.sched_getaffinity(0))
@@ -119,8 +120,8 @@ def in_turns(work: Callable[[], Callable[[torch.Tensor], None]], shape: tuple[in
     """One batch after the other, into memory that is used again.
 
     work: makes what fills a batch; every thread has its own. Who asks for a batch takes one that another thread has
-    ready, or else fills one. Each thread keeps to a core, since the scheduler of a busy machine puts threads that wake
-    each other on one. Threads begin when the first batch is asked for.
+    ready, or else fills one. The others keep to cores of their own, since the scheduler of a busy machine puts threads
+    that wake each other on one. Threads begin when the first batch is asked for.
     """
     fill, own = work(), torch.empty(shape)
     full: SimpleQueue[tuple[torch.Tensor, SimpleQueue[torch.Tensor]]] = SimpleQueue()
@@ -154,16 +155,33 @@ def in_turns(work: Callable[[], Callable[[torch.Tensor], None]], shape: tuple[in
 
 
 def compiled(policy: Policy, pictures: Any, count: int, normal: cpu.Normal = NORMAL) -> Callable[[], torch.Tensor]:
-    def work() -> Callable[[torch.Tensor], None]:
-        following = plans(policy, pictures, count, normal)
+    """One batch after the other; with other threads into two in turns, so that they fill one while the other is out."""
+    following = plans(policy, pictures, count, normal)
+    shape = count, pictures[0].shape[-1], *(policy.size or pictures[0].shape[:2])
+    outs = deque(torch.empty(shape) for _ in range(min(THREADS, 2)))
+    begun, found = deque[cpu.Run](), [following()]
 
-        def fill(out: torch.Tensor) -> None:
-            batch, plan, start = following()
-            plan.run(batch, start, out)
+    def begin() -> None:
+        batch, plan, start = found.pop()
+        begun.append(plan.begin(batch, start, outs[0], THREADS))
+        outs.rotate()
+        found.append(following())
 
-        return fill
+    def one() -> torch.Tensor:
+        while len(begun) < len(outs):
+            begin()
+        return begun.popleft().finish()
 
-    return in_turns(work, (count, pictures[0].shape[-1], *(policy.size or pictures[0].shape[:2])))
+    return one
+
+
+def keep_apart() -> None:
+    """Each thread on a core of its own: the scheduler of a busy machine puts threads that wake each other on one."""
+    if THREADS > 1:
+        crew(THREADS - 1)
+        helpers = [thread for thread in threading.enumerate() if thread.name.startswith("gapless-pictures")]
+        for thread, core in zip([threading.main_thread(), *helpers], CORES, strict=False):
+            os.sched_setaffinity(thread.native_id or 0, {core})
 
 
 def batched(
@@ -384,8 +402,7 @@ if __name__ == "__main__":
     if find_spec("common"):
         from common import D, serve
 
-        if THREADS > 1:
-            os.sched_setaffinity(threading.get_native_id(), {CORES[0]})
+        keep_apart()
         serve(workloads(D))
     else:
         main()
