@@ -31,6 +31,8 @@ from PIL import Image
 from gapless.augment.image import Policy, Step, cpu
 from gapless.augment.image.batched import run as run_torch
 from gapless.augment.image.cpu_crew import crew
+from gapless.augment.image.rows_read import rows_read
+from gapless.data.jpeg_rows import Layout, decode_rows, layout
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 CORES = sorted(os.sched_getaffinity(0))
@@ -202,54 +204,42 @@ def batched(
     return one
 
 
-def sizes(files: list[bytes]) -> np.ndarray:
-    """Heights and widths (2, B), from the headers."""
-    if find_spec("simplejpeg"):
-        from simplejpeg import decode_jpeg_header
-
-        return np.array([decode_jpeg_header(file)[:2] for file in files]).T
-    return np.array([Image.open(io.BytesIO(file)).size[::-1] for file in files]).T
-
-
-def decoder() -> Callable[[bytes, np.ndarray, int, int], np.ndarray]:
-    """Decodes a file of some height and width into a buffer where it can: simplejpeg, with its quick transforms as the
-    peers use it, where it is installed, else Pillow."""
-    if not find_spec("simplejpeg"):
-        return lambda file, buffer, height, width: np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
-    from simplejpeg import decode_jpeg
-
-    def decode(file: bytes, buffer: np.ndarray, height: int, width: int) -> np.ndarray:
-        into = buffer[: height * width * 3]
-        decode_jpeg(file, "RGB", fastdct=True, fastupsample=True, buffer=into)
-        return into.reshape(height, width, 3)
-
-    return decode
-
-
 def decoded(files: list[bytes], count: int, policy: Policy) -> Callable[[], torch.Tensor]:
-    """W5: files are decoded GROUP at a time when their batch comes, and augmented while they are in a cache."""
-    largest = int(sizes(files).prod(axis=0).max()) * 3
+    """W5: files are decoded GROUP at a time when their batch comes, and augmented while they are in a cache.
+
+    Decoded by simplejpeg with its quick transforms, as the peers do, down to the last row that the program reads.
+    """
+    largest = max(found.height * found.width * 3 for found in map(laid_out, map(memoryview, files)))
 
     def work() -> Callable[[torch.Tensor], None]:
-        following, generator, decode = batches(files, count), np.random.default_rng(0), decoder()
-        buffers = np.empty((GROUP, largest), np.uint8)
+        following, generator = batches(files, count), np.random.default_rng(0)
+        rooms = np.empty((GROUP, largest), np.uint8)
 
         def fill(out: torch.Tensor) -> None:
-            batch = following()
-            heights, widths = sizes(batch)
+            batch = [memoryview(bytearray(file)) for file in following()]
+            layouts = [laid_out(file) for file in batch]
+            heights, widths = np.array([(found.height, found.width) for found in layouts]).T
             program = policy.program(generator.random((count, policy.columns)), heights, widths)
-            plan = cpu.prepare(program, 3, NORMAL)
+            plan, rows = cpu.prepare(program, 3, NORMAL), rows_read(program).tolist()
             for start in range(0, count, GROUP):
-                part = range(start, min(start + GROUP, count))
-                pictures = [
-                    decode(batch[n], buffer, int(heights[n]), int(widths[n]))
-                    for n, buffer in zip(part, buffers, strict=False)
-                ]
+                part, pictures = range(start, min(start + GROUP, count)), []
+                for n, room in zip(part, rooms, strict=False):
+                    found = layouts[n]
+                    into = room[: found.height * found.width * 3]
+                    decode_rows(batch[n], found, rows[n], 3, into, quick=True)
+                    pictures.append(into.reshape(found.height, found.width, 3))
                 plan.run(pictures, start, out[start : part.stop])
 
         return fill
 
     return in_turns(work, (count, 3, 224, 224))
+
+
+def laid_out(file: memoryview) -> Layout:
+    found = layout(file)
+    if found is None:
+        raise ValueError("W5 is about upright JPEG photos")
+    return found
 
 
 def workloads(data: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]]:

@@ -57,6 +57,8 @@ LARGE = Policy(
     ),
     size=(224, 224),
 )
+REPEATS = 8
+"""How often an epoch goes over the files: where it has few batches, the threads wait for each other at its end."""
 MEMORY = """
 import sys, tracemalloc
 from pathlib import Path
@@ -153,7 +155,9 @@ def loaders(x: np.ndarray, mapped: np.ndarray, paths: list[Path]) -> dict[str, d
     for threads in (1, 2):
         for name, pictures in (("arrays", x), ("mapped", mapped)):
             found[name][f"loader {threads}"] = Loader(pictures, labels, SMALL, 256, normal=NORMAL, threads=threads)
-        found["files"][f"loader {threads}"] = Loader(Files(paths), None, LARGE, 32, normal=NORMAL, threads=threads)
+        found["files"][f"loader {threads}"] = Loader(
+            Files(paths * REPEATS), None, LARGE, 32, normal=NORMAL, threads=threads
+        )
     for workers in (0, 2):
         common: dict[str, Any] = {"num_workers": workers, "persistent_workers": workers > 0}
         for name, pictures in (("arrays", x), ("mapped", mapped)):
@@ -163,11 +167,11 @@ def loaders(x: np.ndarray, mapped: np.ndarray, paths: list[Path]) -> dict[str, d
             )
             plain: Any = Pictures(pictures, planes)
             found[name][f"torch {workers}"] = DataLoader(plain, 256, shuffle=True, collate_fn=by_torch, **common)
-        ours = Indexed(Photos(paths, varied=False))
+        ours = Indexed(Photos(paths * REPEATS, varied=False))
         found["files"][f"collate {workers}"] = DataLoader(
-            ours, 32, sampler=Order(len(paths)), collate_fn=Collate(LARGE, NORMAL), **common
+            ours, 32, sampler=Order(len(paths) * REPEATS), collate_fn=Collate(LARGE, NORMAL), **common
         )
-        plain = Photos(paths, varied=True)
+        plain = Photos(paths * REPEATS, varied=True)
         found["files"][f"pillow {workers}"] = DataLoader(plain, 32, shuffle=True, **common)
     return found
 

@@ -134,6 +134,38 @@ def test_order_is_that_of_our_loader() -> None:
     assert [row for _, row in Order(ROWS, shuffle=False)] == list(range(ROWS))
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("ranks", [2, 5, ROWS])
+def test_ranks_share_the_order(ranks: int, shuffle: bool) -> None:
+    """Disjoint, equally long parts of the epoch's one order, the same in every process; the next epoch has others."""
+    whole = Order(ROWS, seed=4, shuffle=shuffle)
+    parts = [Order(ROWS, seed=4, shuffle=shuffle, rank=rank, ranks=ranks) for rank in range(ranks)]
+    seen: list[list[int]] = []
+    for epoch in range(2):
+        keys = list(whole)
+        shares = [list(part) for part in parts]
+        assert {len(share) for share in shares} == {len(part) for part in parts} == {ROWS // ranks}
+        together = [share[n] for n in range(ROWS // ranks) for share in shares]
+        assert together == keys[: len(together)]
+        assert {number for number, _ in together} == {epoch}
+        seen.append([row for _, row in shares[0]])
+    assert (seen[0] != seen[1]) == shuffle
+
+
+@pytest.mark.parametrize(
+    ("rank", "ranks", "message"),
+    [
+        (0, 0, f"ranks must be from 1 to the number of rows, {ROWS}, got 0"),
+        (0, ROWS + 1, f"ranks must be from 1 to the number of rows, {ROWS}, got {ROWS + 1}"),
+        (2, 2, "rank must be from 0 to ranks - 1 = 1, got 2"),
+        (-1, 2, "rank must be from 0 to ranks - 1 = 1, got -1"),
+    ],
+)
+def test_ranks_out_of_range(rank: int, ranks: int, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        Order(ROWS, rank=rank, ranks=ranks)
+
+
 def test_seed_decides() -> None:
     found = [
         by_row(loader_of(Indexed(Pictures()), Collate(POLICY, seed=seed), sampler=Order(ROWS)))[0] for seed in (0, 1)

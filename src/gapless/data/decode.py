@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
-from simplejpeg import decode_jpeg
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib")
@@ -34,20 +33,6 @@ class Header:
 
     side: int
     channels: int
-
-
-class Room:
-    """Memory for one picture after the other, as much as the largest so far took."""
-
-    def __init__(self) -> None:
-        self._bytes: Pixels = np.empty(0, np.uint8)
-
-    def of(self, height: int, width: int, channels: int) -> Pixels:
-        """Any levels, (height, width, channels)."""
-        needed = height * width * channels
-        if self._bytes.size < needed:
-            self._bytes = np.empty(needed, np.uint8)
-        return self._bytes[:needed].reshape(height, width, channels)
 
 
 @contextmanager
@@ -88,19 +73,12 @@ def decode(path: Path, side: int) -> Pixels:
         return _narrowed(np.asarray(resized).reshape(side, side, -1))
 
 
-def decode_whole(path: Path, channels: int, room: Room) -> Pixels:
-    """The picture, upright, as (height, width, channels) with 1 (gray), 3 or 4 channels; perhaps in the room.
+def decode_whole(path: Path, channels: int) -> Pixels:
+    """The picture, upright, as (height, width, channels) with 1 (gray), 3 or 4 channels.
 
     Of an animation the first frame counts. 16 bits are scaled to 8.
     """
     with _opened(path) as picture:
-        if _plain_jpeg(picture, channels):
-            pixels = room.of(picture.height, picture.width, channels)
-            try:
-                decode_jpeg(path.read_bytes(), {1: "GRAY", 3: "RGB", 4: "RGBA"}[channels], buffer=pixels)
-                return pixels
-            except ValueError:
-                pass  # a flaw or sampling that Pillow can decode, or a broken file, of which Pillow says what is wrong
         ImageOps.exif_transpose(picture, in_place=True)
         mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
         whole = picture if picture.mode == mode else _in_bytes(picture).convert(mode)
@@ -125,7 +103,7 @@ def _opened(path: Path) -> Generator[Image.Image]:
         if path.stat().st_size == 0:
             raise UnusableError("empty file, 0 bytes")
         with Image.open(path, formats=FORMATS) as picture:
-            _require_size(*picture.size)
+            require_size(*picture.size)
             yield picture
     except (UnusableError, MemoryError):
         raise
@@ -138,17 +116,7 @@ def _opened(path: Path) -> Generator[Image.Image]:
         raise UnusableError(f"broken: {error or type(error).__name__}") from error
 
 
-def _plain_jpeg(picture: Image.Image, channels: int) -> bool:
-    """Whether simplejpeg gives the pixels that Pillow gives, in less time: a JPEG that stands upright, gray or RGB.
-
-    Not a coloured one that becomes gray: its own luma differs from that of its colours, which are cut off at 0 and 255.
-    """
-    if picture.format != "JPEG" or picture.mode not in (("L",) if channels == 1 else ("L", "RGB")):
-        return False
-    return picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
-
-
-def _require_size(width: int, height: int) -> None:
+def require_size(width: int, height: int) -> None:
     if width * height >= _TOO_MANY_PIXELS:
         raise UnusableError(f"100 megapixels or more: {width} x {height}")
     if min(width, height) < _LEAST_SIDE:

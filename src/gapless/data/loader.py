@@ -50,7 +50,7 @@ class Loader:
         drop_last: whether to leave out a last batch that is smaller.
         rows: the rows of the pictures to use; None: all. Draws and labels go by the row of the pictures.
         threads: how many decode and augment; results do not depend on it.
-        ahead: batches that are made before they are asked for, None: as many as threads; memory is for one more.
+        ahead: batches that are made before they are asked for; memory is for one more. Threads share every batch.
         pin: buffers in pinned memory, from which a GPU copies while it computes; needs CUDA.
 
     Shape: images (B, C, H, W) float32, labels (B, ...).
@@ -74,11 +74,11 @@ class Loader:
         drop_last: bool = False,
         rows: ArrayLike | None = None,
         threads: int = 1,
-        ahead: int | None = None,
+        ahead: int = 1,
         pin: bool = False,
     ):
         for name, value in (("batch_size", batch_size), ("threads", threads), ("ahead", ahead)):
-            if value is not None and value < 1:
+            if value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value!r}")
         if pin and not torch.cuda.is_available():
             raise UsageError("pin=True needs CUDA, which torch does not find on this machine; leave it out")
@@ -90,18 +90,19 @@ class Loader:
         self._variation = Variation(policy, seed, normal, strength or Constant())
         self._variation.check_channels(source.channels)
         self._data = Data(source, _labels(labels, len(source)))
-        self._rows = _rows(rows, len(source))
+        self._rows = None if rows is None else _rows(rows, len(source))
+        self._count = len(source) if self._rows is None else len(self._rows)
         self._batch_size, self._shuffle, self._drop_last = batch_size, shuffle, drop_last
-        self._threads, self._ahead, self._pin = threads, ahead or threads, pin
+        self._threads, self._ahead, self._pin = threads, ahead, pin
         if not len(self):
-            raise UsageError(f"drop_last leaves nothing of {len(self._rows)} rows in batches of {batch_size}")
+            raise UsageError(f"drop_last leaves nothing of {self._count} rows in batches of {batch_size}")
         self._epoch = 0
         self._spare: list[Buffer] = []
         self._passes: WeakSet[Ahead[Buffer]] = WeakSet()
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        whole, rest = divmod(len(self._rows), self._batch_size)
+        whole, rest = divmod(self._count, self._batch_size)
         return whole + bool(rest and not self._drop_last)
 
     @property
@@ -118,10 +119,14 @@ class Loader:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         number = self._epoch
         self._epoch += 1
-        rows = self._rows
-        if self._shuffle:
-            rows = rows[draws.order(self._variation.seed, number, len(rows))]
-        return self._batches(Epoch(self._data, self._variation, number, rows, self._batch_size))
+        return self._batches(Epoch(self._data, self._variation, number, self._ordered(number), self._batch_size))
+
+    def _ordered(self, epoch: int) -> Index:
+        """The rows in the epoch's order."""
+        if not self._shuffle:
+            return np.arange(self._count) if self._rows is None else self._rows
+        order = draws.order(self._variation.seed, epoch, self._count)
+        return order if self._rows is None else self._rows[order]
 
     def _batches(self, epoch: Epoch) -> Iterator[tuple[Tensor, Tensor]]:
         buffers = [self._spare.pop() if self._spare else self._new_buffer() for _ in range(self._ahead + 1)]
@@ -173,9 +178,7 @@ def _labels(labels: ArrayLike | None, pictures: int) -> Array:
     return np.ascontiguousarray(found, dtype=kind)
 
 
-def _rows(rows: ArrayLike | None, pictures: int) -> Index:
-    if rows is None:
-        return np.arange(pictures)
+def _rows(rows: ArrayLike, pictures: int) -> Index:
     found = np.asarray(rows)
     if not found.size:
         raise DataError("rows must name at least one picture, got none")

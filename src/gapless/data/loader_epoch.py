@@ -11,15 +11,20 @@ from torch import Tensor
 
 from gapless.augment.image.cpu import Plan
 from gapless.augment.image.program import Sides
-from gapless.data.loader_sources import Files, Pictures, Stack
-from gapless.data.loader_variation import Variation, sides
+from gapless.augment.image.rows_read import rows_read
+from gapless.data.loader_sources import Files, Stack
+from gapless.data.loader_variation import Variation
 from gapless.data.splits import Index
 from gapless.data.task import Array
 
-_DRAWN = 1024
+_DRAWN = 256
 """Pictures whose programs are drawn together, about: drawing for few takes longer a picture."""
 _DECODED = 16
-"""Files that a thread decodes before it augments them: bounds what waits in memory. Arrays go by whole batches."""
+"""Files that a thread decodes before it augments them: bounds what waits in memory."""
+_COPIED = 2**17
+"""Bytes of an array that a thread copies before it augments them: these stay in its cache."""
+_FEW = 16
+"""Pictures that are taken at a time at least, if they are small enough to be copied."""
 
 
 @dataclass
@@ -55,10 +60,11 @@ class Epoch:
     """rows: of the source, in their order. number: the epoch's."""
 
     def __init__(self, data: Data, variation: Variation, number: int, rows: Index, batch_size: int):
-        self._data, self._variation, self._number, self._rows = data, variation, number, rows
+        self._data, self._variation, self._number = data, variation, number
+        self._rows = rows.astype(np.int32) if len(data.source) < 2**31 else rows  # half as much to keep for an epoch
         self._policy = variation.in_epoch(number)
         self._batch_size = batch_size
-        self._part = min(_DECODED, batch_size) if isinstance(data.source, Files) else batch_size
+        self._part = min(_part(data.source), batch_size)
         self.parts = -(-batch_size // self._part)
         """In how many parts a batch is filled."""
         self._drawn: dict[int, Plan] = {}
@@ -76,25 +82,42 @@ class Epoch:
         low = start + part * self._part
         high = min(low + self._part, stop)
         if low < high:
-            rows = self._rows[low:high]
-            pictures = self._data.source.take(rows)
-            plan, first = self._plan(low, rows, pictures)
-            self._variation.fill_from(plan, first, pictures, rows, buffer.images[low - start : high - start])
+            rows, out = self._rows[low:high].astype(np.int64), buffer.images[low - start : high - start]
+            if isinstance(self._data.source, Files):
+                self._from_files(self._data.source, rows, out)
+            else:
+                self._from_stack(self._data.source, low, rows, out)
 
-    def _plan(self, low: int, rows: Index, pictures: Pictures) -> tuple[Plan, int]:
-        """What happens to the pictures at places from low on of this epoch, and where in the plan they begin."""
-        if isinstance(self._data.source, Files):  # their sizes are known only now
-            return self._drawn_for(rows, *sides(pictures)), 0
+    def _from_files(self, source: Files, rows: Index, out: Tensor) -> None:
+        """Files are opened, drawn for, since that takes their sizes, and decoded as far down as they are looked at."""
+        files = source.opened(rows)
+        heights, widths = (
+            np.array(sides) for sides in zip(*((file.height, file.width) for file in files), strict=True)
+        )
+        plan = self._drawn_for(rows, heights, widths)
+        read = rows_read(plan.program).tolist()
+        pictures = [file.pixels(count) for file, count in zip(files, read, strict=True)]
+        self._variation.fill_from(plan, 0, pictures, rows, out)
+
+    def _from_stack(self, source: Stack, low: int, rows: Index, out: Tensor) -> None:
+        """Rows of an array, at places from low on of this epoch."""
+        pictures = source.take(rows)
         together = self._batch_size * max(1, _DRAWN // self._batch_size)
         number, first = low // together, low // together * together
         with self._drawing:
             if number not in self._drawn:
-                some = self._rows[first : first + together]
-                height, width = self._data.source.x.shape[1:3]
+                some = self._rows[first : first + together].astype(np.int64)
+                height, width = source.x.shape[1:3]
                 drawn = self._drawn_for(some, height, width)
                 self._drawn = {n: p for n, p in self._drawn.items() if n == number - 1} | {number: drawn}
-            return self._drawn[number], low - first
+            plan = self._drawn[number]
+        self._variation.fill_from(plan, low - first, pictures, rows, out)
 
     def _drawn_for(self, rows: Index, height: Sides, width: Sides) -> Plan:
         program = self._variation.program(self._policy, self._number, rows, height, width)
         return self._variation.prepared(program, self._data.source.channels)
+
+
+def _part(source: Files | Stack) -> int:
+    """How many pictures a thread takes at a time."""
+    return _DECODED if isinstance(source, Files) else max(_FEW, _COPIED // source.x[0].nbytes)

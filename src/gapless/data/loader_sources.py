@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import local
@@ -11,10 +12,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gapless.data.decode import Pixels, Room, UnusableError, decode_whole
+from gapless.data.decode import Pixels, UnusableError
 from gapless.data.folders import list_folder
 from gapless.data.splits import Index
 from gapless.data.task import Array
+from gapless.data.undecoded import Room, Undecoded
 from gapless.errors import DataError, UsageError
 
 _LARGE = 2**14
@@ -38,6 +40,8 @@ _ROOMS = _Rooms()
 class Files:
     """Picture files of any sizes, decoded when their batch comes.
 
+    A JPEG is decoded no farther down than the drawn crop reaches; a flaw in the rows below is not found.
+
     Args:
         paths: PNG, JPEG, WebP, GIF or BMP files.
         channels: 1, 3 or 4. Colours become gray for 1, gray pictures become coloured for 3 and 4; transparency is
@@ -60,18 +64,37 @@ class Files:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def take(self, rows: Index) -> list[Pixels]:
-        """The pictures, in memory that the thread uses again."""
+    def opened(self, rows: Index) -> list[OpenedFile]:
+        """The files, read into memory that the thread uses again; this ends what it opened before."""
         _ROOMS.kept.extend(Room() for _ in range(len(rows) - len(_ROOMS.kept)))
-        return [self._decoded(self.paths[row], room) for row, room in zip(rows.tolist(), _ROOMS.kept, strict=False)]
+        paths = (self.paths[row] for row in rows.tolist())
+        return [OpenedFile(path, self.channels, room) for path, room in zip(paths, _ROOMS.kept, strict=False)]
 
-    def _decoded(self, path: Path, room: Room) -> Pixels:
-        try:
-            return decode_whole(path, self.channels, room)
-        except UnusableError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.strerror:
-                raise DataError(f"{path}: cannot be read ({error.__cause__.strerror})") from error
-            raise DataError(f"{path}: {error}; remove the file or convert it") from error
+
+class OpenedFile:
+    """A picture of `Files` whose height and width are known, and whose pixels need not be decoded yet."""
+
+    def __init__(self, path: Path, channels: int, room: Room):
+        self._path = path
+        with _named(path):
+            self._found = Undecoded(path, channels, room)
+        self.height, self.width = self._found.height, self._found.width
+
+    def pixels(self, rows: int) -> Pixels:
+        """(height, width, channels); below the first `rows` rows there may be any levels."""
+        with _named(self._path):
+            return self._found.pixels(rows)
+
+
+@contextmanager
+def _named(path: Path) -> Generator[None]:
+    """What is wrong with a file becomes a DataError that names it."""
+    try:
+        yield
+    except UnusableError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.strerror:
+            raise DataError(f"{path}: cannot be read ({error.__cause__.strerror})") from error
+        raise DataError(f"{path}: {error}; remove the file or convert it") from error
 
 
 def class_folders(root: str | Path, channels: int = 3) -> tuple[Files, NDArray[np.int64], tuple[str, ...]]:

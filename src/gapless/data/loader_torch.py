@@ -66,30 +66,39 @@ class Indexed(Dataset[tuple[int, int, T]], Generic[T]):
 
 
 class Order(Sampler[Key]):
-    """The keys (epoch, row) of every row, in an order by (seed, epoch); every pass is the next epoch.
+    """The keys (epoch, row) of every row, or of a rank's share of them, in an order by (seed, epoch).
 
-    It is the order of a `Loader` with the same seed.
+    Every pass is the next epoch. It is the order of a `Loader` with the same seed.
 
     Args:
         rows: how many rows the data set has.
         seed: of the order.
         shuffle: False goes through the rows as they stand.
+        rank: which of the processes that train together this one is, from 0.
+        ranks: how many these are. Each goes through every ranks-th row of the one order, all through as many: an
+            epoch leaves out the up to ranks - 1 rows at the end of its order that would be left over.
     """
 
-    def __init__(self, rows: int, seed: int = 0, shuffle: bool = True):
+    def __init__(self, rows: int, seed: int = 0, shuffle: bool = True, rank: int = 0, ranks: int = 1):
         if rows < 1:
             raise UsageError(f"rows must be at least 1, got {rows!r}")
+        if not 1 <= ranks <= rows:
+            raise UsageError(f"ranks must be from 1 to the number of rows, {rows}, got {ranks!r}")
+        if not 0 <= rank < ranks:
+            raise UsageError(f"rank must be from 0 to ranks - 1 = {ranks - 1}, got {rank!r}")
         self._rows, self._seed, self._shuffle = rows, seed, shuffle
+        self._rank, self._ranks = rank, ranks
         self._epoch = 0
 
     def __len__(self) -> int:
-        return self._rows
+        return self._rows // self._ranks
 
     def __iter__(self) -> Iterator[Key]:
         epoch = self._epoch
         self._epoch += 1
         rows = draws.order(self._seed, epoch, self._rows) if self._shuffle else np.arange(self._rows)
-        return iter([(epoch, row) for row in rows.tolist()])
+        mine = rows[self._rank :: self._ranks][: len(self)]
+        return iter([(epoch, row) for row in mine.tolist()])
 
     def set_epoch(self, epoch: int) -> None:
         """Which epoch the next pass is, where a training goes on; later passes count from there."""
