@@ -129,6 +129,29 @@ def test_a_plan_for_many_batches_gives_each_what_one_run_gives_all() -> None:
         plan.run(images[4:6], 3)
 
 
+@pytest.mark.parametrize("layout", ["whole", "every other column", "colours first"])
+def test_rows_of_an_array_are_read_where_they_lie(layout: str) -> None:
+    many = np.random.default_rng(0).integers(0, 256, (40, 20, 48, 3), dtype=np.uint8)
+    many = {"whole": many, "every other column": many[:, :, ::2], "colours first": many[:, ::-1, :, ::-1]}[layout]
+    before = many.copy()
+    rows = np.array([7, 3, 39, 7, 0], np.int32)
+    policy = Policy((Step("rotate", 20), Step("brightness", 0.3)))
+    program = policy.program(np.random.default_rng(1).random((6, policy.columns)), 20, many.shape[2])
+    plan = cpu.prepare(program, 3)
+    for threads in (1, 3):
+        got = plan.run(many, 1, None, threads, rows)
+        assert torch.equal(got, plan.run(np.ascontiguousarray(many[rows]), 1))
+    assert (many == before).all()
+    assert plan.run(many, 2, rows=rows[:0]).shape == (0, 3, 20, many.shape[2])
+    for wrong in ([40], [-1]):
+        with pytest.raises(ValueError, match=f"rows must be from 0 to 39, got {wrong[0]} to {wrong[0]}"):
+            plan.run(many, rows=np.array(wrong))
+    with pytest.raises(ValueError, match=r"rows must be whole numbers \(B,\), got float64 \(1,\)"):
+        plan.run(many, rows=np.array([0.5]))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="rows are of one array of pictures, got a list"):
+        plan.run(list(many), rows=rows)
+
+
 @pytest.mark.parametrize("threads", [2, 3, 20])
 def test_threads_leave_no_picture_out(threads: int) -> None:
     policy = Policy((Step("rotate", 30), Step("contrast", 0.5)))

@@ -119,7 +119,9 @@ class Loader:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         number = self._epoch
         self._epoch += 1
-        return self._batches(Epoch(self._data, self._variation, number, self._ordered(number), self._batch_size))
+        return self._batches(
+            Epoch(self._data, self._variation, number, self._ordered(number), self._batch_size, self._threads)
+        )
 
     def _ordered(self, epoch: int) -> Index:
         """The rows in the epoch's order."""
@@ -130,7 +132,7 @@ class Loader:
 
     def _batches(self, epoch: Epoch) -> Iterator[tuple[Tensor, Tensor]]:
         buffers = [self._spare.pop() if self._spare else self._new_buffer() for _ in range(self._ahead + 1)]
-        ahead = Ahead(len(self), epoch.parts, epoch.fill, buffers, self._threads)
+        ahead = Ahead(len(self), epoch.parts, epoch.fill, buffers, epoch.fillers)
         self._passes.add(ahead)
         try:
             for buffer in ahead:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from threading import Lock
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gapless.augment.image.cpu import Plan
-from gapless.augment.image.program import Sides
+from gapless.augment.image.program import Program, Sides
 from gapless.augment.image.rows_read import rows_read
+from gapless.data.decode import Pixels
 from gapless.data.loader_sources import Files, Stack
 from gapless.data.loader_variation import Variation
 from gapless.data.splits import Index
 from gapless.data.task import Array
 
-_DRAWN = 256
+_DRAWN = 1024
 """Pictures whose programs are drawn together, about: drawing for few takes longer a picture."""
 _DECODED = 16
 """Files that a thread decodes before it augments them: bounds what waits in memory."""
@@ -59,15 +61,19 @@ class Data:
 class Epoch:
     """rows: of the source, in their order. number: the epoch's."""
 
-    def __init__(self, data: Data, variation: Variation, number: int, rows: Index, batch_size: int):
+    def __init__(self, data: Data, variation: Variation, number: int, rows: Index, batch_size: int, threads: int):
         self._data, self._variation, self._number = data, variation, number
         self._rows = rows.astype(np.int32) if len(data.source) < 2**31 else rows  # half as much to keep for an epoch
         self._policy = variation.in_epoch(number)
         self._batch_size = batch_size
-        self._part = min(_part(data.source), batch_size)
+        in_place = isinstance(data.source, Stack) and data.source.whole_levels
+        self.fillers, self._helpers = (1, threads - 1) if in_place else (threads, 0)
+        """How many threads fill parts; arrays of whole levels have one, which others help in compiled code."""
+        self._part = batch_size if in_place else min(_part(data.source), batch_size)
         self.parts = -(-batch_size // self._part)
         """In how many parts a batch is filled."""
-        self._drawn: dict[int, Plan] = {}
+        self._drawn: dict[int, Program] = {}
+        self._plan: tuple[Program, Plan] | None = None
         self._drawing = Lock()
 
     def fill(self, batch: int, part: int, buffer: Buffer) -> None:
@@ -85,8 +91,10 @@ class Epoch:
             rows, out = self._rows[low:high].astype(np.int64), buffer.images[low - start : high - start]
             if isinstance(self._data.source, Files):
                 self._from_files(self._data.source, rows, out)
+            elif self._data.source.whole_levels:
+                self._in_place(self._data.source, low, rows, out)
             else:
-                self._from_stack(self._data.source, low, rows, out)
+                self._from_floats(self._data.source, low, rows, out)
 
     def _from_files(self, source: Files, rows: Index, out: Tensor) -> None:
         """Files are opened, drawn for, since that takes their sizes, and decoded as far down as they are looked at."""
@@ -94,30 +102,41 @@ class Epoch:
         heights, widths = (
             np.array(sides) for sides in zip(*((file.height, file.width) for file in files), strict=True)
         )
-        plan = self._drawn_for(rows, heights, widths)
-        read = rows_read(plan.program).tolist()
+        program = self._draw(rows, heights, widths)
+        read = rows_read(program).tolist()
         pictures = [file.pixels(count) for file, count in zip(files, read, strict=True)]
-        self._variation.fill_from(plan, 0, pictures, rows, out)
+        self._variation.fill(program, pictures, rows, out)
 
-    def _from_stack(self, source: Stack, low: int, rows: Index, out: Tensor) -> None:
-        """Rows of an array, at places from low on of this epoch."""
-        pictures = source.take(rows)
+    def _in_place(self, source: Stack, low: int, rows: Index, out: Tensor) -> None:
+        """Whole levels, read where they lie, at places from low on of this epoch."""
+        program, first = self._program(source, low)
+        if self._plan is None or self._plan[0] is not program:
+            self._plan = program, self._variation.prepared(program, source.channels)
+        levels = cast(Pixels, source.x)
+        run = self._plan[1].begin(levels, low - first, out, 1 + self._helpers, rows)
+        if self._helpers and low + len(rows) < len(self._rows):
+            self._program(source, low + len(rows))  # drawn while the others are at this batch
+        run.finish()
+
+    def _from_floats(self, source: Stack, low: int, rows: Index, out: Tensor) -> None:
+        program, first = self._program(source, low)
+        part = program.part(low - first, low - first + len(rows))
+        self._variation.fill_floats(part, source.take(rows), rows, out)
+
+    def _program(self, source: Stack, low: int) -> tuple[Program, int]:
+        """What happens to the pictures at places from low on of this epoch, and where in the program they begin."""
         together = self._batch_size * max(1, _DRAWN // self._batch_size)
         number, first = low // together, low // together * together
         with self._drawing:
             if number not in self._drawn:
-                some = self._rows[first : first + together].astype(np.int64)
-                height, width = source.x.shape[1:3]
-                drawn = self._drawn_for(some, height, width)
+                drawn = self._draw(self._rows[first : first + together].astype(np.int64), *source.x.shape[1:3])
                 self._drawn = {n: p for n, p in self._drawn.items() if n == number - 1} | {number: drawn}
-            plan = self._drawn[number]
-        self._variation.fill_from(plan, low - first, pictures, rows, out)
+            return self._drawn[number], first
 
-    def _drawn_for(self, rows: Index, height: Sides, width: Sides) -> Plan:
-        program = self._variation.program(self._policy, self._number, rows, height, width)
-        return self._variation.prepared(program, self._data.source.channels)
+    def _draw(self, rows: Index, height: Sides, width: Sides) -> Program:
+        return self._variation.program(self._policy, self._number, rows, height, width)
 
 
 def _part(source: Files | Stack) -> int:
-    """How many pictures a thread takes at a time."""
+    """How many pictures a thread takes at a time, of files and of levels that are copied."""
     return _DECODED if isinstance(source, Files) else max(_FEW, _COPIED // source.x[0].nbytes)

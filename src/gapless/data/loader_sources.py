@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import local
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,6 @@ from gapless.data.splits import Index
 from gapless.data.task import Array
 from gapless.data.undecoded import Room, Undecoded
 from gapless.errors import DataError, UsageError
-
-_LARGE = 2**14
-"""Bytes of a picture from which it is read where it lies: copying it costs more than looking it up by itself."""
 
 Pictures = Array | Sequence[Pixels]
 """(B, H, W, C), or B arrays (H, W, C) of any sizes."""
@@ -128,15 +124,14 @@ class Stack:
     def channels(self) -> int:
         return self.x.shape[3]
 
-    def take(self, rows: Index) -> Pictures:
-        """The pictures, where they lie if possible, else copied to memory that the thread uses again."""
+    @property
+    def whole_levels(self) -> bool:
+        """Whether the levels are uint8, which are read where they lie; float32 is copied first."""
+        return self.x.dtype == np.uint8
+
+    def take(self, rows: Index) -> Array:
+        """The pictures, copied to memory that the thread uses again."""
         x = self.x
-        if x.dtype == np.uint8:
-            if rows[-1] - rows[0] == len(rows) - 1 and bool((np.diff(rows) == 1).all()):
-                return x[rows[0] : rows[-1] + 1]
-            if x[0].nbytes >= _LARGE:
-                levels = cast("Pixels", x)
-                return [levels[row] for row in rows.tolist()]
         if not x.flags.c_contiguous or not x.flags.aligned:
             return x[rows]  # numpy's take would copy the whole array first
         kept: Array | None = getattr(self._kept, "copies", None)

@@ -66,20 +66,18 @@ class Variation:
 
     def fill(self, program: Program, pictures: Pictures, rows: Index, out: Tensor) -> None:
         """The pictures, augmented and scaled, into out (B, C, H, W) float32."""
-        self.fill_from(self.prepared(program, out.shape[1]), 0, pictures, rows, out)
+        if isinstance(pictures, np.ndarray) and pictures.dtype == np.float32:
+            self.fill_floats(program, pictures, rows, out)
+        else:
+            levels = cast("Pixels | Sequence[Pixels]", pictures)
+            self.prepared(program, out.shape[1]).run(levels, 0, out)
 
     def prepared(self, program: Program, channels: int) -> Plan:
         """A program to fill several batches from."""
         return cpu.prepare(program, channels, self.normal)
 
-    def fill_from(self, plan: Plan, start: int, pictures: Pictures, rows: Index, out: Tensor) -> None:
-        """As `fill`, with what the plan has for its pictures from number `start` on."""
-        if isinstance(pictures, np.ndarray) and pictures.dtype == np.float32:
-            self._fill_floats(plan.program.part(start, start + len(pictures)), pictures, rows, out)
-        else:
-            plan.run(cast("Pixels | Sequence[Pixels]", pictures), start, out)
-
-    def _fill_floats(self, program: Program, pictures: Array, rows: Index, out: Tensor) -> None:
+    def fill_floats(self, program: Program, pictures: Array, rows: Index, out: Tensor) -> None:
+        """As `fill`, for float32 levels in [0, 1]."""
         levels = torch.from_numpy(pictures).permute(0, 3, 1, 2)
         _check_levels(levels, rows)
         varied = batched.run(program, levels)

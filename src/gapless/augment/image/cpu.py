@@ -20,6 +20,7 @@ from torch import Tensor
 
 from gapless.augment.image import cpu_jobs as jobs
 from gapless.augment.image import cpu_tables as tables
+from gapless.augment.image.algebra import Index
 from gapless.augment.image.chains import RESAMPLE, Chains
 from gapless.augment.image.cpu_crew import Crew, crew
 from gapless.augment.image.cpu_resample import TAPS
@@ -84,21 +85,36 @@ class Plan:
     """Keeps the memory alive that the job speaks of."""
 
     def run(
-        self, pictures: Bytes | Sequence[Bytes], start: int = 0, out: Tensor | None = None, threads: int = 1
+        self,
+        pictures: Bytes | Sequence[Bytes],
+        start: int = 0,
+        out: Tensor | None = None,
+        threads: int = 1,
+        rows: Index | None = None,
     ) -> Tensor:
-        """Runs the program's rows from `start` on, one for each of the pictures; the rest as in `run`."""
-        return self.begin(pictures, start, out, threads).finish()
+        """Runs the program's chains from number `start` on, one for each of the pictures; the rest as in `run`.
+
+        Args:
+            rows: (B,) which pictures of an array, read where they lie; None: all of them, in order.
+        """
+        return self.begin(pictures, start, out, threads, rows).finish()
 
     def begin(
-        self, pictures: Bytes | Sequence[Bytes], start: int = 0, out: Tensor | None = None, threads: int = 1
+        self,
+        pictures: Bytes | Sequence[Bytes],
+        start: int = 0,
+        out: Tensor | None = None,
+        threads: int = 1,
+        rows: Index | None = None,
     ) -> Run:
         """The same, but only the other threads begin now; this one is free, to draw the next program for example."""
-        program, stop = self.program, start + len(pictures)
+        program, count = self.program, len(pictures) if rows is None else len(rows)
+        stop = start + count
         if not 0 <= start <= stop <= program.batch:
             raise DataError(f"the program is for {program.batch} pictures, got number {start} to {stop}")
-        sources, owners = _sources(pictures, self.channels)
+        sources, owners = _sources(pictures, self.channels, rows)
         _check_sizes(program, sources, pictures, start, stop)
-        shape = (len(pictures), self.channels, *program.size)
+        shape = (count, self.channels, *program.size)
         if out is None:
             out = torch.empty(shape)
         elif out.shape != shape or out.dtype != torch.float32 or not out.is_contiguous():
@@ -106,10 +122,10 @@ class Plan:
         if not 1 <= threads <= jobs.SEATS + 1:
             raise UsageError(f"threads must be from 1 to {jobs.SEATS + 1}, got {threads}")
         # Small portions, so that threads finish together however long a picture takes and whenever they wake up.
-        portion = max(1, len(pictures) // (8 * threads)) if threads > 1 else max(1, len(pictures))
+        portion = max(1, count // (8 * threads)) if threads > 1 else max(1, count)
         job = self.job.copy()
         jobs.set_batch(job, start, portion, sources, out.data_ptr())
-        return Run(self, job, min(threads, -(-len(pictures) // portion)), out, (sources, owners))
+        return Run(self, job, min(threads, -(-count // portion)), out, (sources, owners))
 
 
 class Run:
@@ -148,19 +164,34 @@ class Run:
             self.finish()
 
 
-def _sources(pictures: Bytes | Sequence[Bytes], channels: int) -> tuple[tables.Pictures, object]:
+def _sources(pictures: Bytes | Sequence[Bytes], channels: int, rows: Index | None) -> tuple[tables.Pictures, object]:
     """Where the pictures are, and what keeps the memory there alive."""
     if isinstance(pictures, np.ndarray):
         _check_picture(pictures, 4, channels)
-        pictures = _compact(pictures)
+        if rows is not None:
+            _check_rows(rows, len(pictures))
+        if not _compact(pictures):
+            pictures, rows = np.ascontiguousarray(pictures if rows is None else pictures[rows]), None
         batch, height, width, _ = pictures.shape
-        offsets, *layout = _even(batch, pictures.strides[0], pictures.strides[1], height, width)
+        distance, pitch, *_ = pictures.strides
+        offsets, *layout = _even(batch if rows is None else len(rows), distance, pitch, height, width)
+        if rows is not None:
+            offsets = rows.astype(np.int64) * distance
         return tables.Pictures(pictures.ctypes.data + offsets, *layout), pictures
+    if rows is not None:
+        raise UsageError(f"rows are of one array of pictures, got a {type(pictures).__name__}; leave them out")
     for picture in pictures:
         _check_picture(picture, 3, channels)
-    pictures = [_compact(picture) for picture in pictures]
+    pictures = [picture if _compact(picture) else np.ascontiguousarray(picture) for picture in pictures]
     entries = [(p.ctypes.data, p.strides[0], p.shape[0], p.shape[1]) for p in pictures]
     return tables.Pictures(*np.array(entries, np.int64).reshape(-1, 4).T.copy()), pictures
+
+
+def _check_rows(rows: Index, pictures: int) -> None:
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise UsageError(f"rows must be whole numbers (B,), got {rows.dtype} {rows.shape}")
+    if len(rows) and (rows.min() < 0 or rows.max() >= pictures):
+        raise UsageError(f"rows must be from 0 to {pictures - 1}, got {rows.min()} to {rows.max()}")
 
 
 @lru_cache(maxsize=64)
@@ -194,12 +225,9 @@ def _check_picture(picture: Any, dimensions: int, channels: int) -> None:
         raise DataError(f"all pictures must have {channels} channels, got shape {picture.shape}")
 
 
-def _compact(picture: Bytes) -> Bytes:
-    """The picture with the bytes of a row side by side; a copy only where they are not."""
-    channels = picture.shape[-1]
-    if picture.strides[-1] == 1 and picture.strides[-2] == channels:
-        return picture
-    return np.ascontiguousarray(picture)
+def _compact(picture: Bytes) -> bool:
+    """Whether the bytes of a row of pixels are side by side."""
+    return picture.strides[-1] == 1 and picture.strides[-2] == picture.shape[-1]
 
 
 def _steps(chains: Chains) -> tables.Steps:
