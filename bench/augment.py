@@ -207,16 +207,18 @@ def batched(
 def decoded(files: list[bytes], count: int, policy: Policy) -> Callable[[], torch.Tensor]:
     """W5: files are decoded GROUP at a time when their batch comes, and augmented while they are in a cache.
 
-    Decoded by simplejpeg with its quick transforms, as the peers do, down to the last row that the program reads.
+    Decoded by simplejpeg with its quick transforms, as the peers do, down to the last row that the program reads, for
+    which the files are held in memory that can be written to.
     """
     largest = max(found.height * found.width * 3 for found in map(laid_out, map(memoryview, files)))
+    held = [memoryview(bytearray(file)) for file in files]
 
     def work() -> Callable[[torch.Tensor], None]:
-        following, generator = batches(files, count), np.random.default_rng(0)
+        following, generator = batches(held, count), np.random.default_rng(0)
         rooms = np.empty((GROUP, largest), np.uint8)
 
         def fill(out: torch.Tensor) -> None:
-            batch = [memoryview(bytearray(file)) for file in following()]
+            batch = following()
             layouts = [laid_out(file) for file in batch]
             heights, widths = np.array([(found.height, found.width) for found in layouts]).T
             program = policy.program(generator.random((count, policy.columns)), heights, widths)
