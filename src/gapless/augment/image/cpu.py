@@ -143,7 +143,9 @@ class Run:
             memories = self._crew.memories(self._room)
             self._owners = self._owners, memories
             jobs.set_memories(job, [memory.addresses for memory in memories])
-            self._number = self._crew.call(job)
+            self._number = self._crew.take(job)
+            if self._number is not None:  # known before others write: an interrupt must not part them from the memory
+                self._crew.call(self._number)
 
     def finish(self) -> Tensor:
         """Does what is left, together with the other threads. The result; asked again, the same."""

@@ -42,19 +42,22 @@ class Crew:
         self._memories = [*found]
         return found
 
-    def call(self, job: jobs.Job) -> int | None:
-        """Has all helpers begin with a job; returns its number, or None if there are too many already."""
+    def take(self, job: jobs.Job) -> int | None:
+        """Puts a job on the table; returns its number, or None if there are too many already."""
         with self._lock:
             free = (n for n, taken in enumerate(self._taken) if not taken and self._table[n, jobs.CALLED] == 0)
             number = next(free, None)
-            if number is None:
-                return None
-            self._taken[number] = True
-            self._table[number] = job
+            if number is not None:
+                self._taken[number] = True
+                self._table[number] = job
+        return number
+
+    def call(self, number: int) -> None:
+        """Has all helpers begin with a job."""
+        with self._lock:  # bells ring in the same order for all
             self._table[number, jobs.CALLED] = self.helpers
             for bell in self._bells:
                 ring(bell, number)
-        return number
 
     def finish(self, number: int, memory: jobs.Job) -> None:
         """Helps with a job in this thread, and returns when it is done."""
