@@ -54,7 +54,7 @@ class Crew:
 
     def call(self, number: int) -> None:
         """Has all helpers begin with a job."""
-        with self._lock:  # bells ring in the same order for all
+        with self._lock:  # two callers would write to the same place of a bell
             self._table[number, jobs.CALLED] = self.helpers
             for bell in self._bells:
                 ring(bell, number)
