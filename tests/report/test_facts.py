@@ -136,6 +136,7 @@ def test_protocol_names_its_numbers_and_its_limit():
     assert "the same 5 seeds" in steps
     assert "Satterthwaite" in steps
     assert "The verdict holds for this training set." in steps
+    assert "What the losses of these trainings show to be luck" in steps
     one = with_task(with_result(digits(), trials=TrialCounts(7, 0, 0)), select_parts=1)
     assert (
         "7 trainings were started: 7 ran to the end. Each was ranked on 30 pictures it was not trained on. "

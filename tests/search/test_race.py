@@ -206,6 +206,23 @@ def test_proposals_are_joint_moves_and_never_the_plain_model(world: World) -> No
         assert joint / len(after) > 0.2  # a third, and all when the champion's moves are used up
 
 
+def test_the_plain_model_is_tried_at_the_champions_learning_rate() -> None:
+    """Whatever is gained by a learning rate alone is not gained by a recipe."""
+    rate = 0.0054
+
+    def likes_that_rate(recipe: Recipe, lr: float, split: int) -> float:
+        return 0.6 + 0.1 * recipe.active - abs(math.log(lr / rate)) / 100
+
+    done = Search(race(), likes_that_rate).run(120)
+    champion, plain = done.race.champion(done.book), done.race.tuned(done.book, "plain")
+    assert champion is not None
+    assert champion.recipe.active
+    assert champion.lr == rate  # a move has found it, between the notches
+    assert plain is not None
+    assert plain.lr == rate
+    assert not plain.recipe.active
+
+
 # ── finalists ──
 
 
@@ -215,7 +232,7 @@ def test_finalists_are_distinct_and_switched_on(world: World) -> None:
         found = done.race.finalists(done.book, most)
         assert len(found) <= most
         assert all(c.recipe.active for c in found)
-        assert len({c.recipe.to_toml() for c in found}) == len(found)
+        assert len({frozenset(k.name for k in done.race.knobs if k.read(c.recipe)) for c in found}) == len(found)
         assert found == done.race.finalists(done.book, 5)[:most]
     champion = done.race.champion(done.book)
     if champion is not None and champion.recipe.active:

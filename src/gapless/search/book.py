@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from gapless.recipe import Recipe
+from gapless.search.chance import Point, fitted
 from gapless.search.journal import Event, replay
 from gapless.search.result import Status
 
@@ -49,7 +50,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Rank:
-    """How good a candidate is, compared with others on the same splits; larger is better, score before loss."""
+    """How good a candidate is, compared with others on the same splits; larger is better, score before loss.
+
+    score: less what is chance in it, as far as the losses tell (see `gapless.search.chance`).
+    """
 
     score: float
     loss: float
@@ -73,6 +77,7 @@ class Book:
         self._ended: dict[tuple[int, bool], dict[int, Trial]] = defaultdict(dict)
         self._rungs: dict[tuple[int, int], list[float]] = defaultdict(list)
         self._totals: dict[tuple[int, int], float] = defaultdict(float)
+        self._corrected: dict[bool, dict[tuple[int, int], float]] = {}
         replay(events, self.take)
 
     def take(self, event: Event) -> None:
@@ -92,6 +97,7 @@ class Book:
 
     def _enter(self, trial: Trial) -> None:
         self.trials.append(trial)
+        self._corrected.clear()
         self.begun.pop((trial.candidate, trial.split), None)
         final = trial.phase == FINALS
         self._ended[trial.candidate, final][trial.split] = trial
@@ -114,17 +120,35 @@ class Book:
 
     def rank(self, candidate: int, splits: Iterable[int], final: bool = False) -> Rank:
         """The candidate's mean score and loss over splits, all of which it must have finished."""
-        done = self.finished(candidate, final)
-        rows = [done[s] for s in splits]
-        return Rank(fmean(_given(t.score) for t in rows), fmean(_given(t.loss) for t in rows))
+        done, score = self.finished(candidate, final), self._scores(final)
+        wanted = list(splits)
+        return Rank(fmean(score[candidate, s] for s in wanted), fmean(_given(done[s].loss) for s in wanted))
+
+    def _scores(self, final: bool) -> dict[tuple[int, int], float]:
+        """The score of every finished trial by candidate and split, less what is chance in it."""
+        if not self._corrected:
+            search, finals = self._points(final=False), self._points(final=True)
+            line = fitted(search)
+            self._corrected = {False: line.corrected(search), True: line.corrected(finals)}
+        return self._corrected[final]
+
+    def _points(self, final: bool) -> list[Point]:
+        return [
+            Point(candidate, split, _given(trial.score), _given(trial.loss))
+            for (candidate, of_finals), trials in self._ended.items()
+            for split, trial in trials.items()
+            if of_finals == final and trial.status == "finished"
+        ]
 
     def relative(self, candidate: int) -> float | None:
         """The candidate's mean score above the mean of all trials of the same split and rung; None without any score.
 
-        A stopped trial counts with its last rung.
+        A stopped trial counts with its last rung, a finished one without what is chance in its score.
         """
+        finished = self._scores(final=False)
         gains = [
-            score - self._totals[trial.split, epoch] / len(self._rungs[trial.split, epoch])
+            finished.get((candidate, trial.split), score)
+            - self._totals[trial.split, epoch] / len(self._rungs[trial.split, epoch])
             for trial in self.ended(candidate).values()
             for epoch, score in trial.rungs[-1:]
         ]

@@ -51,7 +51,7 @@ class Race:
 
     def next(self, book: Book, running: set[tuple[int, int]]) -> Start | None:
         """The next trial, given what is known and what runs now; None when it depends on what runs."""
-        start = self._opening(book, running) or self._racing(book, running)
+        start = self._opening(book, running) or self._control(book, running) or self._racing(book, running)
         if start is not None or not self.opened(book):
             return start
         return self._proposal(book)
@@ -105,8 +105,8 @@ class Race:
         ranks = self._rate_ranks(book, name)
         if any(rate not in ranks for rate in self.rates.first):
             return None
-        good = {rate: rank for rate, rank in ranks.items() if rank is not None}
         notches = self.rates.notches
+        good = {rate: rank for rate, rank in ranks.items() if rank is not None and rate in notches}
         if not good:
             lower = [rate for rate in notches if rate < min(ranks)]
             return lower[-1] if lower else None
@@ -128,6 +128,13 @@ class Race:
         if any(rate is not None and self._rate(book, set(), name, rate) is not None for rate in rates):
             return None
         return self.tuned(book, name)
+
+    def _control(self, book: Book, running: set[tuple[int, int]]) -> Start | None:
+        """The plain model at the champion's learning rate: moves turn it, and what it gives no pillar gives."""
+        champion = self.champion(book)
+        if champion is None or not champion.recipe.active or "plain" not in self.openings:
+            return None
+        return self._rate(book, running, "plain", champion.lr)
 
     # ── race ──
 
@@ -199,18 +206,24 @@ class Race:
         return champion.origin if champion.phase == "opening" else f"#{champion.number}"
 
     def finalists(self, book: Book, most: int) -> list[Candidate]:
-        """The best candidates but the plain model, one a recipe: settled ones first, then by their relative score."""
+        """The best candidates but the plain model: settled ones first, then by their relative score.
+
+        One of those that switch on the same knobs: what differs in strengths alone shares its luck in the search, and a
+        second one like the first would add nothing to the finals.
+        """
         scored = [
             (len(book.finished(c.number)) >= self.splits, value, c)
             for c in book.candidates
             if c.recipe.active and book.finished(c.number) and (value := book.relative(c.number)) is not None
         ]
         scored.sort(key=lambda row: row[:2], reverse=True)
-        chosen: list[Candidate] = []
+        chosen: dict[frozenset[str], Candidate] = {}
         for _, _, candidate in scored:
-            if all(candidate.recipe != other.recipe for other in chosen):
-                chosen.append(candidate)
-        return chosen[:most]
+            chosen.setdefault(self._switched_on(candidate.recipe), candidate)
+        return list(chosen.values())[:most]
+
+    def _switched_on(self, recipe: Recipe) -> frozenset[str]:
+        return frozenset(knob.name for knob in self.knobs if knob.read(recipe) > 0)
 
 
 def keeps_on(book: Book, split: int, epoch: int, score: float) -> bool:
