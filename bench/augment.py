@@ -11,7 +11,6 @@ contrast, saturation .2 at 32, at 28 gray, at 224. W3 decoded photos: random res
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import platform
@@ -20,13 +19,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from photos import synthetic
 
 from gapless.augment.image import Policy, Step, cpu
 from gapless.augment.image.batched import run as run_torch
@@ -204,44 +204,52 @@ def batched(
     return one
 
 
+@dataclass(frozen=True)
+class File:
+    """A JPEG file in memory, which can be written to, with what its header says."""
+
+    data: memoryview
+    layout: Layout
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.layout.height, self.layout.width, 3
+
+
+def laid_out(file: bytes) -> File:
+    found = layout(memoryview(file))
+    if found is None:
+        raise ValueError("W5 is about upright JPEG photos")
+    return File(memoryview(bytearray(file)), found)
+
+
 def decoded(files: list[bytes], count: int, policy: Policy) -> Callable[[], torch.Tensor]:
     """W5: files are decoded GROUP at a time when their batch comes, and augmented while they are in a cache.
 
-    Decoded by simplejpeg with its quick transforms, as the peers do, down to the last row that the program reads, for
-    which the files are held in memory that can be written to.
+    Decoded by simplejpeg with its quick transforms, as the peers do, down to the last row that the program reads.
     """
-    largest = max(found.height * found.width * 3 for found in map(laid_out, map(memoryview, files)))
-    held = [memoryview(bytearray(file)) for file in files]
+    held = [laid_out(file) for file in files]
+    largest = max(np.prod(file.shape) for file in held)
 
     def work() -> Callable[[torch.Tensor], None]:
-        following, generator = batches(held, count), np.random.default_rng(0)
-        rooms = np.empty((GROUP, largest), np.uint8)
+        following, rooms = plans(policy, held, count, NORMAL), np.empty((GROUP, largest), np.uint8)
+        reaches: dict[int, list[int]] = {}
 
         def fill(out: torch.Tensor) -> None:
-            batch = following()
-            layouts = [laid_out(file) for file in batch]
-            heights, widths = np.array([(found.height, found.width) for found in layouts]).T
-            program = policy.program(generator.random((count, policy.columns)), heights, widths)
-            plan, rows = cpu.prepare(program, 3, NORMAL), rows_read(program).tolist()
+            batch, plan, at = following()
+            if at == 0:
+                reaches[0] = rows_read(plan.program).tolist()
             for start in range(0, count, GROUP):
-                part, pictures = range(start, min(start + GROUP, count)), []
-                for n, room in zip(part, rooms, strict=False):
-                    found = layouts[n]
-                    into = room[: found.height * found.width * 3]
-                    decode_rows(batch[n], found, rows[n], 3, into, quick=True)
-                    pictures.append(into.reshape(found.height, found.width, 3))
-                plan.run(pictures, start, out[start : part.stop])
+                pictures = []
+                for n, room in zip(range(start, min(start + GROUP, count)), rooms, strict=False):
+                    into = room[: np.prod(batch[n].shape)]
+                    decode_rows(batch[n].data, batch[n].layout, reaches[0][at + n], 3, into, quick=True)
+                    pictures.append(into.reshape(batch[n].shape))
+                plan.run(pictures, at + start, out[start : start + len(pictures)])
 
         return fill
 
     return in_turns(work, (count, 3, 224, 224))
-
-
-def laid_out(file: memoryview) -> Layout:
-    found = layout(file)
-    if found is None:
-        raise ValueError("W5 is about upright JPEG photos")
-    return found
 
 
 def workloads(data: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]]:
@@ -294,32 +302,6 @@ def opencv(pictures: np.ndarray, count: int) -> Callable[[], torch.Tensor]:
         return torch.from_numpy(out)
 
     return one
-
-
-def synthetic() -> dict[str, Any]:
-    """Crops of the two photos that scikit-learn brings."""
-    from sklearn.datasets import load_sample_images
-
-    photos = [Image.fromarray(photo) for photo in load_sample_images().images]
-    generator = np.random.default_rng(0)
-
-    def crop(height: int, width: int) -> np.ndarray:
-        photo = photos[generator.integers(len(photos))]
-        x, y = generator.integers(0, (photo.width - 450, photo.height - 350))
-        box = (int(x), int(y), int(x) + 450, int(y) + 350)
-        return np.asarray(photo.resize((width, height), Image.Resampling.BILINEAR, box=box))
-
-    big = [crop(int(generator.integers(340, 411)), int(generator.integers(460, 541))) for _ in range(64)]
-    jpg = []
-    for photo in big:
-        file = io.BytesIO()
-        Image.fromarray(photo).save(file, "JPEG", quality=92)
-        jpg.append(file.getvalue())
-    large, small = (np.stack([crop(side, side) for _ in range(n)]) for side, n in ((224, 64), (32, 1024)))
-    gray = np.stack(
-        [np.asarray(Image.fromarray(picture).resize((28, 28)).convert("L"))[:, :, None] for picture in small]
-    )
-    return {"big": big, "jpg": jpg, "i224": large, "i32": small, "i28": gray}
 
 
 def rate(one: Callable[[], torch.Tensor], seconds: float) -> float:

@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from augment import CLASSIC, CROP, DRAWN, NORMAL, PHOTO, compiled, rand_augment, rate, synthetic, trivial_augment
+from augment import CLASSIC, CROP, DRAWN, NORMAL, PHOTO, compiled, rand_augment, rate, trivial_augment
+from photos import synthetic
 
 from gapless.augment.image import cpu
 
