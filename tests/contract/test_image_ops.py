@@ -48,6 +48,18 @@ class TestEveryOp:
         element = op.element(np.full(9, op.weak), u, Size(24, 20))
         assert not merge(9, [Group(element)]).code.any()
 
+    def test_products_are_written_over_its_own_numbers_only(self, name: str) -> None:
+        """A policy lets them be written to: numbers that the operation keeps would be others at the next draw."""
+        identity = OPS[name].element(np.zeros(0), np.zeros((OPS[name].draws, 0)), Size(24, 20)).identity.copy()
+        policy = Policy(strong(name).steps * 3)
+        u = np.random.default_rng(1).random((9, policy.columns))
+        kept = u.copy()
+        first, again = (policy.program(u, 20, 24).chains for _ in range(2))
+        for one, other in zip((*first[:3], *first.tables), (*again[:3], *again.tables), strict=True):
+            assert np.array_equal(one, other)
+        assert np.array_equal(u, kept)
+        assert np.array_equal(policy.program(u, 20, 24).groups[0].element.identity, identity)
+
     def test_it_changes_the_picture_at_its_strong_end(self, name: str) -> None:
         images = pictures()
         changed = (augment(strong(name), images) != images).flatten(1).any(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,25 @@ def test_a_part_of_the_rows_keeps_its_draws() -> None:
     images, rows = next(iter(Loader(x, None, POLICY, rows=some)))
     assert sorted(rows.tolist()) == [2, 5, 17, 31]
     assert torch.equal(images, whole[rows])
+
+
+@pytest.mark.parametrize(("threads", "most"), [(1, 0.55), (2, 0.7)])
+def test_an_epoch_holds_little_more_than_its_batches(threads: int, most: float) -> None:
+    """In MB: the order of the epoch, what one draw takes, and with helpers the draw before it."""
+    rows = 20_000
+    x = np.zeros((rows, 2, 2, 3), np.uint8)
+    steps = (*(Step(name, 0.1) for name in ("scale", "translate_x", "brightness", "contrast", "saturation")),)
+    loader = Loader(x, np.zeros(rows), Policy((Step("rotate", 15), *steps)), 256, threads=threads)
+    for _ in loader:
+        pass
+    tracemalloc.start()
+    try:
+        for _ in loader:
+            pass
+        peak = tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+    assert rows * 4 / 2**20 < peak < most
 
 
 @pytest.mark.parametrize("kind", ["mapped", "copy-on-write", "read-only", "reversed", "every second", "large pictures"])

@@ -129,6 +129,16 @@ def test_merged_colours_are_the_colours_one_by_one() -> None:
     assert (merged(chain[1:], images) - expected).abs().max() > 0.005, "every factor shows, so the test has teeth"
 
 
+def test_merging_leaves_elements_alone_unless_they_are_given_away() -> None:
+    chain = [draw("brightness"), draw("contrast"), draw("rotate"), draw("scale")]
+    before = [element.data.copy() for element in chain]
+    tables = chained(*chain).tables
+    assert all(np.array_equal(element.data, data) for element, data in zip(chain, before, strict=True))
+    given = merge(len(chain[0]), [Group(element) for element in chain], ours=True).tables
+    assert all(np.array_equal(one, other) for one, other in zip(tables, given, strict=True))
+    assert np.shares_memory(given.color, chain[0].data) and np.shares_memory(given.warp, chain[2].data)
+
+
 def test_merged_tables_are_the_tables_one_by_one() -> None:
     images = (smooth() * 255).to(torch.uint8)
     chain = [draw("gamma"), draw("solarize", share=0.9), draw("posterize")]

@@ -127,6 +127,14 @@ def test_an_order_holds_every_row_once() -> None:
     assert len({tuple(o) for o in orders}) == 4
 
 
+@pytest.mark.parametrize("rows", [1, 2, 7, 50_000])
+def test_an_order_is_numpys_permutation_in_half_the_memory(rows: int) -> None:
+    order = draws.order(3, 2, rows)
+    assert np.array_equal(order, draws.stream(3, "order", 2).permutation(rows))
+    assert order.nbytes == 4 * rows
+    assert draws.row_type(2**31) is np.int64
+
+
 def test_uniforms_are_uniform() -> None:
     u = draws.uniforms(3, "augment", 2, np.arange(4000), 5)
     assert u.shape == (4000, 5)

@@ -18,7 +18,6 @@ from gapless.data.loader_epoch import Buffer, Data, Epoch
 from gapless.data.loader_sources import Files, Stack, source_of
 from gapless.data.loader_threads import Ahead
 from gapless.data.loader_variation import Variation
-from gapless.data.splits import Index
 from gapless.data.task import Array
 from gapless.errors import DataError, UsageError
 
@@ -123,10 +122,10 @@ class Loader:
             Epoch(self._data, self._variation, number, self._ordered(number), self._batch_size, self._threads)
         )
 
-    def _ordered(self, epoch: int) -> Index:
+    def _ordered(self, epoch: int) -> draws.Rows:
         """The rows in the epoch's order."""
         if not self._shuffle:
-            return np.arange(self._count) if self._rows is None else self._rows
+            return np.arange(self._count, dtype=draws.row_type(self._count)) if self._rows is None else self._rows
         order = draws.order(self._variation.seed, epoch, self._count)
         return order if self._rows is None else self._rows[order]
 
@@ -180,7 +179,7 @@ def _labels(labels: ArrayLike | None, pictures: int) -> Array:
     return np.ascontiguousarray(found, dtype=kind)
 
 
-def _rows(rows: ArrayLike, pictures: int) -> Index:
+def _rows(rows: ArrayLike, pictures: int) -> draws.Rows:
     found = np.asarray(rows)
     if not found.size:
         raise DataError("rows must name at least one picture, got none")
@@ -188,4 +187,4 @@ def _rows(rows: ArrayLike, pictures: int) -> Index:
         raise UsageError(f"rows must be a list of row numbers, got {found.dtype} of shape {found.shape}")
     if found.min() < 0 or found.max() >= pictures:
         raise UsageError(f"rows must be from 0 to {pictures - 1}, got {found.min()} to {found.max()}")
-    return found.astype(np.int64)
+    return found.astype(draws.row_type(pictures))

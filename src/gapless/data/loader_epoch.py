@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gapless.augment.draws import Rows
 from gapless.augment.image.cpu import Plan
 from gapless.augment.image.program import Program, Sides
 from gapless.augment.image.rows_read import rows_read
@@ -19,7 +20,7 @@ from gapless.data.loader_variation import Variation
 from gapless.data.splits import Index
 from gapless.data.task import Array
 
-_DRAWN = 1024
+_DRAWN = 512
 """Pictures whose programs are drawn together, about: drawing for few takes longer a picture."""
 _DECODED = 16
 """Files that a thread decodes before it augments them: bounds what waits in memory."""
@@ -61,9 +62,9 @@ class Data:
 class Epoch:
     """rows: of the source, in their order. number: the epoch's."""
 
-    def __init__(self, data: Data, variation: Variation, number: int, rows: Index, batch_size: int, threads: int):
+    def __init__(self, data: Data, variation: Variation, number: int, rows: Rows, batch_size: int, threads: int):
         self._data, self._variation, self._number = data, variation, number
-        self._rows = rows.astype(np.int32) if len(data.source) < 2**31 else rows  # half as much to keep for an epoch
+        self._rows = rows
         self._policy = variation.in_epoch(number)
         self._batch_size = batch_size
         in_place = isinstance(data.source, Stack) and data.source.whole_levels
@@ -72,8 +73,9 @@ class Epoch:
         self._part = batch_size if in_place else min(_part(data.source), batch_size)
         self.parts = -(-batch_size // self._part)
         """In how many parts a batch is filled."""
+        self._together = batch_size * max(1, _DRAWN // batch_size)
+        self._plan: tuple[int, Plan] | None = None
         self._drawn: dict[int, Program] = {}
-        self._plan: tuple[Program, Plan] | None = None
         self._drawing = Lock()
 
     def fill(self, batch: int, part: int, buffer: Buffer) -> None:
@@ -109,29 +111,34 @@ class Epoch:
 
     def _in_place(self, source: Stack, low: int, rows: Index, out: Tensor) -> None:
         """Whole levels, read where they lie, at places from low on of this epoch."""
-        program, first = self._program(source, low)
-        if self._plan is None or self._plan[0] is not program:
-            self._plan = program, self._variation.prepared(program, source.channels)
-        levels = cast(Pixels, source.x)
-        run = self._plan[1].begin(levels, low - first, out, 1 + self._helpers, rows)
+        run = self._planned(source, low).begin(
+            cast(Pixels, source.x), low % self._together, out, 1 + self._helpers, rows
+        )
         if self._helpers and low + len(rows) < len(self._rows):
-            self._program(source, low + len(rows))  # drawn while the others are at this batch
+            self._planned(source, low + len(rows))  # drawn while the others are at this batch
         run.finish()
 
-    def _from_floats(self, source: Stack, low: int, rows: Index, out: Tensor) -> None:
-        program, first = self._program(source, low)
-        part = program.part(low - first, low - first + len(rows))
-        self._variation.fill_floats(part, source.take(rows), rows, out)
+    def _planned(self, source: Stack, low: int) -> Plan:
+        """What happens to the pictures at places from low on, and to others drawn with them; one plan at a time."""
+        number = low // self._together
+        if self._plan is None or self._plan[0] != number:
+            self._plan = None  # its memory is free for the next
+            self._plan = number, self._variation.prepared(self._together_with(source, number), source.channels)
+        return self._plan[1]
 
-    def _program(self, source: Stack, low: int) -> tuple[Program, int]:
-        """What happens to the pictures at places from low on of this epoch, and where in the program they begin."""
-        together = self._batch_size * max(1, _DRAWN // self._batch_size)
-        number, first = low // together, low // together * together
+    def _from_floats(self, source: Stack, low: int, rows: Index, out: Tensor) -> None:
+        number, start = divmod(low, self._together)
         with self._drawing:
             if number not in self._drawn:
-                drawn = self._draw(self._rows[first : first + together].astype(np.int64), *source.x.shape[1:3])
-                self._drawn = {n: p for n, p in self._drawn.items() if n == number - 1} | {number: drawn}
-            return self._drawn[number], first
+                before = {n: program for n, program in self._drawn.items() if n == number - 1}
+                self._drawn = before | {number: self._together_with(source, number)}
+            program = self._drawn[number]
+        self._variation.fill_floats(program.part(start, start + len(rows)), source.take(rows), rows, out)
+
+    def _together_with(self, source: Stack, number: int) -> Program:
+        """What happens to the pictures that are drawn together under this number."""
+        first = number * self._together
+        return self._draw(self._rows[first : first + self._together].astype(np.int64), *source.x.shape[1:3])
 
     def _draw(self, rows: Index, height: Sides, width: Sides) -> Program:
         return self._variation.program(self._policy, self._number, rows, height, width)

@@ -118,13 +118,14 @@ class Chains(NamedTuple):
         return Warp(data, straight=smooth, smooth=smooth) if kind is Warp else kind(data)
 
 
-def merge(batch: int, slots: Iterable[Slot], resizes: bool = False) -> Chains:
+def merge(batch: int, slots: Iterable[Slot], resizes: bool = False, ours: bool = False) -> Chains:
     """The chains of `batch` pictures from what is done to them slot by slot.
 
     Elements that change nothing are left out; but where pictures are brought to another size (`resizes`), smooth warps
-    stay. A group is taken before the next one is asked for, so that they need not be in memory together.
+    stay. A group is taken before the next one is asked for, so that they need not be in memory together. `ours`:
+    nobody else looks at the elements' numbers any more, so that products may be written over them.
     """
-    growing, stage, before = _Growing(batch), -1, 0
+    growing, stage, before = _Growing(batch, ours), -1, 0
     for slot in slots:
         if isinstance(slot, Group):
             code = _code(slot.element)
@@ -141,7 +142,8 @@ def merge(batch: int, slots: Iterable[Slot], resizes: bool = False) -> Chains:
 class _Growing:
     """Chains while they grow: place by place, (T, B), with tables that have room for more rows."""
 
-    def __init__(self, batch: int) -> None:
+    def __init__(self, batch: int, ours: bool) -> None:
+        self._ours = ours
         self._every = np.arange(batch)
         self._length = np.zeros(batch, np.int32)
         self._code: NDArray[Any] = np.zeros((4, batch), np.int8)
@@ -173,6 +175,9 @@ class _Growing:
             self._length,
             where,
         )
+        if self._ours and kind not in self._tables and self._used[kind] == len(self._every):
+            self._tables[kind] = data  # every row is new, and none is left out: the table is there
+            return
         write = _write_luts if kind is Lut else _write
         write(code, data, used, where, self._table(kind))
 
@@ -186,9 +191,11 @@ class _Growing:
 
     def chains(self) -> Chains:
         longest = int(self._length.max(initial=0)) + 1
-        code, row, stage = (table[:longest].T.copy() for table in (self._code, self._row, self._stage))
-        code[code == STRAIGHT] = WARP
-        filled = (self._tables[kind][: self._used[kind]] if self._used[kind] else _UNREAD[kind] for kind in KINDS)
+        code, row, stage = (
+            np.empty((len(self._every), longest), table.dtype) for table in (self._code, self._row, self._stage)
+        )
+        _turn(self._code, self._row, self._stage, code, row, stage)
+        filled = (self._tables[kind][: self._used[kind]] if self._used[kind] else UNREAD[kind] for kind in KINDS)
         return Chains(code, row, stage, Tables(*filled))
 
 
@@ -209,7 +216,10 @@ def _twice(table: NDArray[Any]) -> NDArray[Any]:
 
 
 _IDENTITY = {kind: _identity(kind) for kind in KINDS}
-_UNREAD = {kind: np.zeros((1, kind.identity.size), kind.identity.dtype) for kind in KINDS}
+UNREAD: Mapping[type[Element], NDArray[Any]] = {
+    kind: np.zeros((1, kind.identity.size), kind.identity.dtype) for kind in KINDS
+}
+"""The table of a kind that no chain has."""
 
 
 # ── compiled ──
@@ -286,6 +296,22 @@ def _find_places(
         length[b] = t + 1
         used += 1
     return used
+
+
+@_compiled
+def _turn(
+    codes: NDArray[np.int8],
+    rows: NDArray[np.int32],
+    stages: NDArray[np.int32],
+    code: NDArray[np.int8],
+    row: NDArray[np.int32],
+    stage: NDArray[np.int32],
+) -> None:
+    """(T, B) to (B, T); straight warps that nothing joined are warps like the others."""
+    for b in range(len(code)):
+        for t in range(code.shape[1]):
+            code[b, t] = WARP if codes[t, b] == STRAIGHT else codes[t, b]
+            row[b, t], stage[b, t] = rows[t, b], stages[t, b]
 
 
 @_compiled

@@ -6,8 +6,9 @@ is allocated for a picture, and the global interpreter lock is not held, so thre
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import local
@@ -20,14 +21,14 @@ from torch import Tensor
 
 from gapless.augment.image import cpu_jobs as jobs
 from gapless.augment.image import cpu_tables as tables
-from gapless.augment.image.algebra import Index
-from gapless.augment.image.chains import RESAMPLE, Chains
+from gapless.augment.image.algebra import Blur, Element, Floats, Histogram, Hue, Index, Jpeg, Kernel
+from gapless.augment.image.chains import RESAMPLE, UNREAD, Chains
 from gapless.augment.image.cpu_crew import Crew, crew
 from gapless.augment.image.cpu_resample import TAPS
 from gapless.augment.image.cpu_scratch import Memory, Room, enough
 from gapless.augment.image.cpu_work import work
 from gapless.augment.image.jpeg import steps as jpeg_steps
-from gapless.augment.image.program import Program
+from gapless.augment.image.program import Fill, Program, Reading
 from gapless.errors import DataError, UsageError
 
 Bytes = NDArray[np.uint8]
@@ -68,7 +69,9 @@ def run(
 
 def prepare(program: Program, channels: int, normal: Normal | None = None) -> Plan:
     """What of a program can be worked out before its pictures come: once for all batches that it was drawn for."""
-    steps, finish = _steps(program.chains), _finish(program, normal, channels)
+    steps = _steps(program.chains)
+    scaling = None if normal is None else (tuple(normal.mean), tuple(normal.deviation))
+    finish = _finish(program.fill, program.reading, scaling, channels)
     job = jobs.describe(steps, finish, channels, program.size)
     return Plan(program, channels, _room(program, channels), job, (steps, finish))
 
@@ -235,46 +238,63 @@ def _compact(picture: Bytes) -> bool:
 def _steps(chains: Chains) -> tables.Steps:
     """The chains, with the tables in the types that the pixel loops take."""
     given = chains.tables
-    hue, histogram, kernel, blur = (
-        table.astype(np.float32) for table in (given.hue, given.histogram, given.kernel, given.blur)
-    )
-    jpeg = np.concatenate([t.reshape(-1, 64) for t in jpeg_steps(given.jpeg[:, 0])], axis=1).astype(np.float32)
     return tables.Steps(
         code=chains.code,
         row=chains.row,
         warp=given.warp,
         color=given.color,
-        hue=hue,
+        hue=_single(Hue, given.hue),
         lut=given.lut,
-        histogram=histogram,
-        kernel=kernel,
-        blur=blur,
-        jpeg=jpeg,
+        histogram=_single(Histogram, given.histogram),
+        kernel=_single(Kernel, given.kernel),
+        blur=_single(Blur, given.blur),
+        jpeg=_UNREAD_JPEG if given.jpeg is UNREAD[Jpeg] else _jpeg(given.jpeg),
         noise=given.noise,
         box=given.box,
         grid=given.grid,
     )
 
 
-def _finish(program: Program, normal: Normal | None, channels: int) -> tables.Finish:
+def _single(kind: type[Element], table: Floats) -> NDArray[np.float32]:
+    return _UNREAD[kind] if table is UNREAD[kind] else table.astype(np.float32)
+
+
+def _jpeg(quality: Floats) -> NDArray[np.float32]:
+    """The steps for luma and chroma in a row, for a quality in each row."""
+    return np.concatenate([t.reshape(-1, 64) for t in jpeg_steps(quality[:, 0])], axis=1).astype(np.float32)
+
+
+_UNREAD: Mapping[type[Element], NDArray[np.float32]] = {
+    kind: UNREAD[kind].astype(np.float32) for kind in (Hue, Histogram, Kernel, Blur)
+}
+_UNREAD_JPEG = _jpeg(UNREAD[Jpeg])
+
+
+@lru_cache(maxsize=64)
+def _finish(
+    fill: Fill, reading: Reading, normal: tuple[tuple[float, ...], tuple[float, ...]] | None, channels: int
+) -> tables.Finish:
+    """The same for each program of a policy, and never written to. normal: means and deviations."""
     scale, offset = np.full(channels, 1 / 255), np.zeros(channels)
     if normal is not None:
-        if len(normal.mean) != channels or len(normal.deviation) != channels:
+        mean, deviation = normal
+        if len(mean) != channels or len(deviation) != channels:
             raise UsageError(f"normal must have {channels} means and deviations, one for each channel")
-        scale, offset = scale / normal.deviation, -np.array(normal.mean) / normal.deviation
-    fill = program.fill
+        scale, offset = scale / deviation, -np.array(mean) / deviation
     return tables.Finish(
         scale.astype(np.float32),
         offset.astype(np.float32),
         fill in ("edge", "reflect"),
         fill == "reflect",
         128.0 if fill == "gray" else 0.0,
-        program.reading == "nearest",
+        reading == "nearest",
     )
 
 
 def _room(program: Program, channels: int) -> Room:
-    height, width = (int(np.max(side, initial=0)) for side in (program.height, program.width))
+    height, width = (
+        side if isinstance(side, int) else int(side.max(initial=0)) for side in (program.height, program.width)
+    )
     out_height, out_width = program.size
     shrink_x, shrink_y = _shrinking(program.chains)
     taps = _taps(shrink_x * width / out_width), _taps(shrink_y * height / out_height)
@@ -298,9 +318,12 @@ def _own_memory(room: Room) -> Memory:
 
 def _shrinking(chains: Chains) -> tuple[float, float]:
     """The largest shares of width and height that smooth warps bring to the whole."""
-    warps = np.abs(chains.tables.warp[chains.row[chains.code == RESAMPLE]])
+    smooth = chains.code == RESAMPLE
+    if not smooth.any():
+        return 0.0, 0.0
+    warps = np.abs(chains.tables.warp[chains.row[smooth]])
     return float(warps[:, 0].max(initial=0)), float(warps[:, 4].max(initial=0))
 
 
 def _taps(shrink: float) -> int:
-    return int(np.ceil(2 * max(shrink, 1))) + TAPS
+    return math.ceil(2 * max(shrink, 1)) + TAPS

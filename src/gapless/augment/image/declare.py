@@ -25,6 +25,8 @@ class Size(NamedTuple):
         return self.width / self.height
 
     def take(self, rows: Index) -> Size:
+        if not isinstance(self.width, np.ndarray) and not isinstance(self.height, np.ndarray):
+            return self
         return Size(*(side[rows] if isinstance(side, np.ndarray) else side for side in self))
 
 

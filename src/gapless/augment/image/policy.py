@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from gapless.augment.image.algebra import Element, Floats, Index, Warp
 from gapless.augment.image.chains import Group, Slot, merge
 from gapless.augment.image.ops import Op, Size, find
-from gapless.augment.image.program import FILLS, READINGS, Fill, Program, Reading, Sides
+from gapless.augment.image.program import FILLS, READINGS, Fill, Program, Reading, Sides, differs
 from gapless.augment.steps import check
 from gapless.errors import UsageError
 
@@ -82,7 +82,7 @@ class Step:
         if op.law in ("switch", "fixed"):
             return np.full(len(u), float(strength))
         if self.magnitude == "full":
-            return np.where(u < 0.5, -strength, strength) if op.signed else np.full(len(u), float(strength))
+            return np.copysign(float(strength), u - 0.5) if op.signed else np.full(len(u), float(strength))
         if op.law == "whole":
             return np.floor(u * (2 * strength + 1)) - strength if op.signed else np.floor(u * (strength + 1))
         return u * (2 * strength) - strength if op.signed else u * strength
@@ -139,16 +139,38 @@ class Choice:
         by_option = np.argsort(choice, kind="stable")
         u, stops = u[1:, by_option], np.cumsum(np.bincount(choice, minlength=len(self.options))).tolist()
         parts = [slice(start, stop) for start, stop in pairwise((0, *stops))]
-        for place in range(max(len(option) for option in self.options)):
-            yield self._slot(place, u, by_option, parts, size)
+        for steps in self._places:
+            yield self._slot(steps, u, by_option, parts, size)
 
-    def _slot(self, place: int, u: Floats, pictures: Index, parts: list[slice], size: Size) -> Iterator[Group]:
-        for option, part in zip(self.options, parts, strict=True):
-            if place < len(option):
-                at = sum(step.columns for step in option[:place])
-                group = option[place].some(u[at : at + option[place].columns, part], pictures[part], size)
-                if group is not None:
-                    yield group
+    @cached_property
+    def _places(self) -> tuple[tuple[_Placed, ...], ...]:
+        """For each place in the order of an option's steps, the steps that stand there."""
+        starts = [[0, *accumulate(step.columns for step in option)] for option in self.options]
+        return tuple(
+            tuple(
+                _Placed(number, option[place], slice(*starts[number][place : place + 2]))
+                for number, option in enumerate(self.options)
+                if place < len(option)
+            )
+            for place in range(max(len(option) for option in self.options))
+        )
+
+    @staticmethod
+    def _slot(
+        steps: tuple[_Placed, ...], u: Floats, pictures: Index, parts: list[slice], size: Size
+    ) -> Iterator[Group]:
+        for option, step, columns in steps:
+            group = step.some(u[columns, parts[option]], pictures[parts[option]], size)
+            if group is not None:
+                yield group
+
+
+class _Placed(NamedTuple):
+    """A step of an option, and which of the option's uniform numbers are its own."""
+
+    option: int
+    step: Step
+    columns: slice
 
 
 @dataclass(frozen=True)
@@ -262,9 +284,9 @@ class Policy:
         if u.ndim != 2 or u.shape[1] != self.columns:
             raise UsageError(f"u must have shape (B, {self.columns}) for this policy, got {u.shape}")
         batch, target = len(u), self.size or _one_size(height, width)
-        resizes = bool(np.any(np.not_equal(height, target[0])) or np.any(np.not_equal(width, target[1])))
+        resizes = differs(height, target[0]) or differs(width, target[1])
         slots = self._slots(np.ascontiguousarray(u.T), Size(width, height), Size(target[1], target[0]), resizes)
-        return Program(batch, height, width, target, self.fill, merge(batch, slots, resizes), self.reading)
+        return Program(batch, height, width, target, self.fill, merge(batch, slots, resizes, ours=True), self.reading)
 
     def _slots(self, u: Floats, size: Size, after: Size, resizes: bool) -> Iterator[Slot]:
         """What is done, slot by slot; `size` is the pictures', `after` the one they are brought to."""

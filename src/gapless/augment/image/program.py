@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import numpy as np
-
 from gapless.augment.image.algebra import Index
 from gapless.augment.image.chains import Chains, Group
 
@@ -45,8 +43,7 @@ class Program:
     @property
     def resizes(self) -> bool:
         """Whether any picture changes its size."""
-        sides = zip((self.height, self.width), self.size, strict=True)
-        return any(bool(np.any(np.not_equal(side, target))) for side, target in sides)
+        return differs(self.height, self.size[0]) or differs(self.width, self.size[1])
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -58,3 +55,8 @@ class Program:
         height, width = (side if isinstance(side, int) else side[start:stop] for side in (self.height, self.width))
         count = len(range(self.batch)[start:stop])
         return Program(count, height, width, self.size, self.fill, self.chains.part(start, stop), self.reading)
+
+
+def differs(side: Sides, target: int) -> bool:
+    """Whether any picture has another side than this one."""
+    return side != target if isinstance(side, int) else bool((side != target).any())
