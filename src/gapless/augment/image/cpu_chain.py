@@ -31,6 +31,7 @@ from gapless.augment.image.cpu_memory import (
 )
 from gapless.augment.image.cpu_resample import resample, span, taps
 from gapless.augment.image.cpu_tables import MOVE, Finish, Pictures, Scratch, Steps
+from gapless.augment.image.cpu_vectors import COLUMNS, FULL_ACROSS, FULL_DOWN, address_of
 
 _F = np.float32
 _HERE = np.eye(3).reshape(9)
@@ -106,7 +107,10 @@ def _move_colour(
 def _spread(
     pixels: int, steps: Steps, colored: int, finish: Finish, last: bool, scratch: Scratch, planes: Floats32
 ) -> None:
-    """The fine words of a whole picture, whose sums are in `means`, into planes, with a colour row unless it is -1."""
+    """The fine words of a whole picture into planes, with a colour row unless it is -1.
+
+    `means`: the sums, if the row needs them.
+    """
     wide_vectors()
     for c in range(3):
         scratch.means[c] /= pixels
@@ -147,29 +151,28 @@ def _resize(
     """A smooth warp of the picture as it is now into fine words, the channel being -1 for all colours."""
     wide_vectors()
     out_height, out_width = size
-    starts_x, starts_y = scratch.starts[:out_width], scratch.starts[out_width:]
-    x, y = scratch.weights_x, scratch.weights_y
+    across, down = (scratch.starts_x, scratch.weights_x), (scratch.starts_y, scratch.weights_y)
     repeat, reflect = finish.repeat, finish.reflect
-    across = starts_x, x, taps(entries[0], entries[2], width, out_width, repeat, reflect, starts_x, x)
-    down = starts_y, y, taps(entries[4], entries[5], height, out_height, repeat, reflect, starts_y, y)
-    left, right, top, bottom = 0, width, 0, height
-    if loaded:
-        _pack(pictures, b, channels, channel, height, width, planes, loaded, finish, scratch.packed)
-    else:
-        left, right = span(starts_x, across[2], out_width, width)
-        top, bottom = span(starts_y, down[2], out_height, height)
-        address = pictures.address[b] + top * pictures.pitch[b] + left * channels
-        if channel < 0:
-            gather.pack_colour(address, pictures.pitch[b], channels, bottom - top, right - left, scratch.packed)
+    wide = taps(entries[0], entries[2], width, out_width, repeat, reflect, FULL_ACROSS, across[0], across[1])
+    deep = taps(entries[4], entries[5], height, out_height, repeat, reflect, FULL_DOWN, down[0], down[1])
+    left, right = span(across[0], wide, out_width)
+    top, bottom = span(down[0], deep, out_height)
+    pitch, used = pictures.pitch[b], channels
+    address, columns = pictures.address[b] + top * pitch + left * channels, right - left
+    if loaded or channel >= 0 or columns < COLUMNS:
+        packed, pitch, used = scratch.packed, 4 * (columns + 2), 4
+        if loaded:
+            _pack(pictures, b, channels, channel, height, width, planes, loaded, finish, packed)
+            left, top, columns, pitch = 0, 0, width, 4 * (width + 2)
+        elif channel < 0:
+            gather.pack_colour(address, pictures.pitch[b], channels, bottom - top, columns, packed)
         else:
-            gather.pack_channel(
-                address + channel, pictures.pitch[b], channels, bottom - top, right - left, scratch.packed
-            )
+            gather.pack_channel(address + channel, pictures.pitch[b], channels, bottom - top, columns, packed)
+        address = address_of(packed, pitch // 4 + 1)
     level = np.uint32(0) if channels == 4 and channel == 3 else np.uint32(4 * finish.fill)
     fill = level | level << np.uint32(10) | level << np.uint32(20)
-    packed, work, row, words = scratch.packed, scratch.work, scratch.row, scratch.squares
-    lines, columns = bottom - top, right - left
-    resample(packed, left, top, columns, lines, across, down, out_height, out_width, fill, work, row, words)
+    filters = (across[0], across[1], wide), (down[0], down[1], deep)
+    resample(address, pitch, used, left, top, columns, filters, size, fill, scratch.row, scratch.squares)
 
 
 @compiled
@@ -292,7 +295,8 @@ def _place(
             size, entries, pixels = (out_height, out_width), steps.warp[row], out_height * out_width
             _resize(pictures, b, entries, channels, channel, height, width, planes, loaded, size, finish, scratch)
             if channel < 0:
-                scratch.means[0], scratch.means[1], scratch.means[2] = gather.sums(scratch.squares, pixels)
+                if colored >= 0 and needs_mean(steps.color[colored]):
+                    scratch.means[0], scratch.means[1], scratch.means[2] = gather.sums(scratch.squares, pixels)
                 _spread(pixels, steps, colored, finish, last, scratch, result)
             else:
                 gather.spread_channel(scratch.squares, pixels, scratch.line, result[channel])

@@ -39,7 +39,7 @@ instruction = cast(Callable[[Any], Callable[..., Any]], intrinsic)
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
-def _tag(module: Any, name: str) -> Any:
+def tag(module: Any, name: str) -> Any:
     root = module.add_metadata(["gapless pixels"])
     zero = ir.Constant(_I64, 0)
     leaf = module.add_metadata([name, root, zero])
@@ -61,7 +61,7 @@ def byte(typing: Any, address: Any, index: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pointer = builder.gep(builder.inttoptr(args[0], _I8.as_pointer()), [args[1]])
         load = builder.load(pointer)
-        load.set_metadata("tbaa", _tag(builder.module, "source"))
+        load.set_metadata("tbaa", tag(builder.module, "source"))
         return builder.zext(load, _I32)
 
     return types.uint32(types.int64, types.int64), code
@@ -73,7 +73,7 @@ def pixel(typing: Any, address: Any, index: Any) -> Any:
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         load = builder.load(builder.inttoptr(builder.add(args[0], args[1]), _I32.as_pointer()), align=1)
-        load.set_metadata("tbaa", _tag(builder.module, "source"))
+        load.set_metadata("tbaa", tag(builder.module, "source"))
         return load
 
     return types.uint32(types.int64, types.int64), code
@@ -89,14 +89,14 @@ def put_four(typing: Any, packed: Any, index: Any, address: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         vector = ir.VectorType(_I8, 16)
         load = builder.load(builder.inttoptr(args[2], vector.as_pointer()), align=1)
-        load.set_metadata("tbaa", _tag(builder.module, "source"))
+        load.set_metadata("tbaa", tag(builder.module, "source"))
         zero = 16  # the first place of the second operand
         places = [place for pixel in range(4) for place in (3 * pixel, 3 * pixel + 1, 3 * pixel + 2, zero)]
         lanes = ir.Constant(ir.VectorType(_I32, 16), places)
         words = builder.shuffle_vector(load, ir.Constant(vector, [0] * 16), lanes)
         pointer = entry_pointer(context, builder, signature.args[0], args[0], args[1])
         store = builder.store(words, builder.bitcast(pointer, vector.as_pointer()), align=4)
-        store.set_metadata("tbaa", _tag(builder.module, "packed"))
+        store.set_metadata("tbaa", tag(builder.module, "packed"))
         return context.get_dummy_value()
 
     return types.void(packed, types.int64, types.int64), code
@@ -109,7 +109,7 @@ def word_at(typing: Any, packed: Any, place: Any, offset: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index = builder.sext(builder.fptosi(args[1], _I32), _I64)
         load = builder.load(entry_pointer(context, builder, signature.args[0], args[0], args[2], index))
-        load.set_metadata("tbaa", _tag(builder.module, "packed"))
+        load.set_metadata("tbaa", tag(builder.module, "packed"))
         return load
 
     return types.uint32(packed, types.float32, types.int64), code
@@ -130,14 +130,14 @@ def prefetch(typing: Any, address: Any) -> Any:
     return types.void(types.int64), code
 
 
-def _access(kind: Any, tag: str) -> tuple[Any, Any]:
+def _access(kind: Any, name: str) -> tuple[Any, Any]:
     """array[index] and array[index] = value, under a tag."""
 
     @instruction
     def get(typing: Any, array: Any, index: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             load = builder.load(entry_pointer(context, builder, signature.args[0], args[0], args[1]))
-            load.set_metadata("tbaa", _tag(builder.module, tag))
+            load.set_metadata("tbaa", tag(builder.module, name))
             return load
 
         return kind(array, types.int64), code
@@ -146,7 +146,7 @@ def _access(kind: Any, tag: str) -> tuple[Any, Any]:
     def put(typing: Any, array: Any, index: Any, value: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             store = builder.store(args[2], entry_pointer(context, builder, signature.args[0], args[0], args[1]))
-            store.set_metadata("tbaa", _tag(builder.module, tag))
+            store.set_metadata("tbaa", tag(builder.module, name))
             return context.get_dummy_value()
 
         return types.void(array, types.int64, kind), code
@@ -167,7 +167,7 @@ def entry_at(typing: Any, table: Any, place: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index = builder.sext(builder.fptosi(args[1], _I32), _I64)
         load = builder.load(entry_pointer(context, builder, signature.args[0], args[0], index))
-        load.set_metadata("tbaa", _tag(builder.module, "table"))
+        load.set_metadata("tbaa", tag(builder.module, "table"))
         return load
 
     return types.float32(table, types.float32), code

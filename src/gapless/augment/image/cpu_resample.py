@@ -1,234 +1,174 @@
-"""Compiled code for smooth warps: a triangle filter along y, then along x, on a packed picture.
+"""Compiled code for smooth warps: a triangle filter along y, then along x.
 
-Between the two passes the three channels of a pixel are kept in one fine word, so that the second pass reads each pixel
-once.
+Four output rows at a time go through both passes, so that what the first one writes is still in the first cache when
+the second one reads it.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gapless.augment.image.cpu_memory import (
-    Floats32,
-    Words,
-    bits,
-    compiled,
-    entry,
-    join_fine,
-    level,
-    put_entry,
-    put_fine,
-    put_level,
-    put_word,
-    wide_vectors,
-    word,
-    word_at,
-)
+from gapless.augment.image.cpu_memory import Words, compiled, prefetch, wide_vectors
+from gapless.augment.image.cpu_vectors import COLUMNS, LINES, across, down_four, down_three, down_three_last
 
-_F = np.float32
-Filters = tuple[Floats32, Floats32, int]
+Starts = NDArray[np.int64]
+Filters = tuple[Starts, Words, int]
 """Where each filter along a side starts, its weights, and how many taps each has."""
 
-TAPS = 4
-"""Pixels that one sweep adds up; wider filters take more sweeps."""
+_PART = 64
+"""Columns after which more is asked for."""
+
+_MOST = 96
+"""Sums in 16 bits have room for this much twice, and for the half of a fine word, above the whitest pixel."""
 
 
 @compiled
 def taps(
-    scale: float, shift: float, pixels: int, size: int, repeat: bool, reflect: bool, starts: Floats32, weights: Floats32
+    scale: float,
+    shift: float,
+    pixels: int,
+    size: int,
+    repeat: bool,
+    reflect: bool,
+    full: int,
+    starts: Starts,
+    weights: Words,
 ) -> int:
-    """Fills the filters along one side; returns how many taps each has, a multiple of TAPS.
+    """Fills the filters along one side; returns how many taps each has, all of them inside the picture.
 
-    scale, shift: from output to input places in half sides. starts: (size,) the first pixel of each filter. weights:
-    (taps, size) flat, tap by tap. A filter whose middle is outside the picture has only zeros, unless `repeat`.
+    scale, shift: from output to input places in half sides. full: the sum of a filter's weights. starts: (size,) the
+    first pixel of each filter. weights: (size, taps) flat, each number twice in a word. Both have at least LINES
+    filters. A filter whose middle is outside the picture has only zeros, unless `repeat`.
     """
     reach = max(abs(scale) * pixels / size, 1.0)
-    count = (int(np.ceil(2 * reach)) + TAPS - 1) // TAPS * TAPS
-    for i in range(size):
-        middle = (scale * ((2 * i + 1) / size - 1) + shift + 1) * pixels / 2 - 0.5
+    count = min(int(np.ceil(2 * reach)), pixels)
+    slope, step, first = 1 / reach, scale * pixels / size, (scale * (1 / size - 1) + shift + 1) * pixels / 2 - 0.5
+    for i in range(max(size, LINES)):
+        middle = step * min(i, size - 1) + first
         if reflect:
             middle = (middle + 0.5) % (2 * pixels)
             middle = min(middle, 2 * pixels - middle) - 0.5
         if repeat:
             middle = min(max(middle, 0.0), pixels - 1.0)
-        start = min(max(int(np.floor(middle - reach)) + 1, 0), pixels - 1)
-        inside = -0.5 <= middle <= pixels - 0.5
-        starts[i] = _F(start)
-        total = 0.0
+        start = min(max(np.floor(middle - reach) + 1, 0.0), float(pixels - count))
+        starts[i] = int(start)
+        total, off = 0.0, start - middle
         for k in range(count):
-            weight = max(0.0, 1 - abs(start + k - middle) / reach) if start + k < pixels and inside else 0.0
-            weights[k * size + i] = _F(weight)
-            total += weight
+            total += max(0.0, 1 - abs(off + k) * slope)
+        factor = full / total if -0.5 <= middle <= pixels - 0.5 else 0.0
+        # The sum is what is rounded, so that the weights have the right one.
+        so_far, before = 0.5, 0
         for k in range(count):
-            weights[k * size + i] = _F(weights[k * size + i] / max(total, 1e-9))
+            so_far += max(0.0, 1 - abs(off + k) * slope) * factor
+            weights[i * count + k] = (int(so_far) - before) * 65537
+            before = int(so_far)
     return count
 
 
 @compiled
-def _four(
-    a: int,
-    b: int,
-    c: int,
-    d: int,
-    wa: np.float32,
-    wb: np.float32,
-    wc: np.float32,
-    wd: np.float32,
-    shift: int,
-    mask: int,
-) -> np.float32:
-    """The weighted sum of one channel of four words."""
-    return bits(a, shift, mask) * wa + bits(b, shift, mask) * wb + bits(c, shift, mask) * wc + bits(d, shift, mask) * wd
+def span(starts: Starts, count: int, size: int) -> tuple[int, int]:
+    """The first input pixel that filters read, and the one after the last."""
+    first, last = starts[0], starts[0]
+    for i in range(size):
+        first, last = min(first, starts[i]), max(last, starts[i])
+    return first, last + count
 
 
 @compiled
 def _down(
-    packed: Words,
-    stride: int,
-    height: int,
+    address: int,
+    pitch: int,
+    used: int,
     columns: int,
-    at: int,
-    start: int,
-    weights: Floats32,
-    place: int,
-    size: int,
-    count: int,
-    acc: Floats32,
+    top: int,
+    down: Filters,
+    y: int,
+    coming: tuple[int, int],
     row: Words,
 ) -> None:
-    """One output row of the first pass: `columns` words from place `at` of the packed rows on, into `row`."""
+    """The first pass for the LINES output rows from y on: what they have in each of the columns.
+
+    coming: input rows that are asked for meanwhile, a few at a time: more would have to wait for each other.
+    """
     wide_vectors()
-    for sweep in range(0, count, TAPS):
-        wa, wb = weights[sweep * size + place], weights[(sweep + 1) * size + place]
-        wc, wd = weights[(sweep + 2) * size + place], weights[(sweep + 3) * size + place]
-        a = at + min(start + sweep, height - 1) * stride
-        b = at + min(start + sweep + 1, height - 1) * stride
-        c = at + min(start + sweep + 2, height - 1) * stride
-        d = at + min(start + sweep + 3, height - 1) * stride
-        if count == TAPS:
-            for x in range(columns):
-                pa, pb, pc, pd = word(packed, a + x), word(packed, b + x), word(packed, c + x), word(packed, d + x)
-                red = _four(pa, pb, pc, pd, wa, wb, wc, wd, 0, 255)
-                green = _four(pa, pb, pc, pd, wa, wb, wc, wd, 8, 255)
-                blue = _four(pa, pb, pc, pd, wa, wb, wc, wd, 16, 255)
-                put_word(row, x, join_fine(red, green, blue))
-            return
-        if sweep == 0:
-            for x in range(3 * columns):
-                put_entry(acc, x, _F(0))
-        for x in range(columns):
-            pa, pb, pc, pd = word(packed, a + x), word(packed, b + x), word(packed, c + x), word(packed, d + x)
-            red = _four(pa, pb, pc, pd, wa, wb, wc, wd, 0, 255)
-            green = _four(pa, pb, pc, pd, wa, wb, wc, wd, 8, 255)
-            blue = _four(pa, pb, pc, pd, wa, wb, wc, wd, 16, 255)
-            put_entry(acc, x, entry(acc, x) + red)
-            put_entry(acc, columns + x, entry(acc, columns + x) + green)
-            put_entry(acc, 2 * columns + x, entry(acc, 2 * columns + x) + blue)
-    for x in range(columns):
-        put_word(row, x, join_fine(entry(acc, x), entry(acc, columns + x), entry(acc, 2 * columns + x)))
+    starts, weights, count = down
+    a, b = address + (starts[y] - top) * pitch, address + (starts[y + 1] - top) * pitch
+    c, d = address + (starts[y + 2] - top) * pitch, address + (starts[y + 3] - top) * pitch
+    index, half, last = y * count, min(count // 2, _MOST), max(columns - COLUMNS, 0)
+    # Reading 32 bytes for eight pixels must not reach past the row, which may be the picture's last.
+    quick = columns if used == 4 else max(columns - 3, 0) // COLUMNS * COLUMNS
+    for part in range(0, columns, _PART):
+        stop = min(part + _PART, columns)
+        for line in range(coming[0], coming[1]):
+            for at in range(part * used, stop * used, 64):
+                prefetch(address + (line - top) * pitch + at)
+        if used == 4:
+            for x in range(part, stop, COLUMNS):
+                x, at = min(x, last), 4 * min(x, last)
+                down_four(a + at, b + at, c + at, d + at, pitch, weights, index, count, half, row, 2 * LINES * x)
+        else:
+            for x in range(part, min(stop, quick), COLUMNS):
+                at = 3 * x
+                down_three(a + at, b + at, c + at, d + at, pitch, weights, index, count, half, row, 2 * LINES * x)
+    for x in range(quick, columns, COLUMNS):
+        x, at = min(x, last), 3 * min(x, last)
+        down_three_last(a + at, b + at, c + at, d + at, pitch, weights, index, count, half, row, 2 * LINES * x)
 
 
 @compiled
-def _across(
-    row: Words, shift: np.float32, starts: Floats32, weights: Floats32, size: int, words: Words, out: int
-) -> None:
-    """The second pass for one output row with filters of four taps, into fine words from number `out` on."""
-    wide_vectors()
-    quarter = _F(0.25)
-    for x in range(size):
-        at = entry(starts, x) - shift
-        a, b, c, d = word_at(row, at, 0), word_at(row, at, 1), word_at(row, at, 2), word_at(row, at, 3)
-        wa, wb = entry(weights, x) * quarter, entry(weights, size + x) * quarter
-        wc, wd = entry(weights, 2 * size + x) * quarter, entry(weights, 3 * size + x) * quarter
-        red = _four(a, b, c, d, wa, wb, wc, wd, 0, 1023)
-        green = _four(a, b, c, d, wa, wb, wc, wd, 10, 1023)
-        put_fine(words, out + x, join_fine(red, green, _four(a, b, c, d, wa, wb, wc, wd, 20, 1023)))
-
-
-@compiled
-def _across_many(
-    row: Words,
-    shift: np.float32,
-    starts: Floats32,
-    weights: Floats32,
-    size: int,
-    count: int,
-    acc: Floats32,
-    words: Words,
-    out: int,
-) -> None:
-    """The same with filters of any number of taps; acc: 3 size floats."""
-    wide_vectors()
-    quarter = _F(0.25)
-    for x in range(3 * size):
-        put_level(acc, x, _F(0))
-    for tap in range(count):
-        base = tap * size
-        for x in range(size):
-            value = word_at(row, entry(starts, x) - shift, tap)
-            weight = entry(weights, base + x) * quarter
-            put_level(acc, x, level(acc, x) + weight * bits(value, 0, 1023))
-            put_level(acc, size + x, level(acc, size + x) + weight * bits(value, 10, 1023))
-            put_level(acc, 2 * size + x, level(acc, 2 * size + x) + weight * bits(value, 20, 1023))
-    for x in range(size):
-        put_fine(words, out + x, join_fine(level(acc, x), level(acc, size + x), level(acc, 2 * size + x)))
-
-
-@compiled
-def span(starts: Floats32, count: int, size: int, side: int) -> tuple[int, int]:
-    """The first input pixel that filters read, and the one after the last."""
-    first, last = side, 0
-    for i in range(size):
-        first = min(first, int(starts[i]))
-        last = max(last, min(int(starts[i]) + count, side))
-    return first, last
+def _coming(starts: Starts, count: int, y: int, height: int) -> tuple[int, int]:
+    """From which input row to before which the LINES output rows after those from y on are the first to read."""
+    if y + 2 * LINES > height:
+        return 0, 0
+    low, high = span(starts[y + LINES : y + 2 * LINES], count, LINES)
+    had_low, had_high = span(starts[y : y + LINES], count, LINES)
+    return (max(low, had_high), high) if high > had_high else (low, min(high, had_low))
 
 
 @compiled
 def resample(
-    packed: Words,
+    address: int,
+    pitch: int,
+    used: int,
     left: int,
     top: int,
     columns: int,
-    lines: int,
-    across: Filters,
-    down: Filters,
-    out_height: int,
-    out_width: int,
+    filters: tuple[Filters, Filters],
+    size: tuple[int, int],
     fill: np.uint32,
-    acc: Floats32,
     row: Words,
     words: Words,
 ) -> None:
-    """Writes fine words. packed: the part of the picture that the filters read, from (left, top) on, with its border.
+    """Writes fine words, with room for at least LINES rows of LINES columns.
 
-    across, down: (starts, weights, count) from `taps`. fill: the fine word where a filter is not inside. acc: three
-    floats for each column, row: columns + count words, for the taking.
+    address, pitch, used: where (left, top) of the picture is, from which on there are `columns` that filters read, and
+    how many bytes there are from row to row and for a pixel, 3 or 4; at least COLUMNS pixels a row can be read.
+    filters: across and down, from `taps`. fill: the fine word where a filter is not inside. row: 8 words for each
+    column, for the taking.
     """
     wide_vectors()
-    starts, weights, count = across
-    rows, heights, depth = down
-    for x in range(columns, columns + count):
-        row[x] = 0
-    stride = columns + 2
-    for y in range(out_height):
-        out, start = y * out_width, int(rows[y]) - top
-        _down(packed, stride, lines, columns, stride + 1, start, heights, y, out_height, depth, acc, row)
-        if count == TAPS:
-            _across(row, _F(left), starts, weights, out_width, words, out)
-        else:
-            _across_many(row, _F(left), starts, weights, out_width, count, acc, words, out)
-        if fill > 0:
-            outside = _nothing(heights, y, out_height, depth)
-            for x in range(out_width):
-                if outside or _nothing(weights, x, out_width, count):
-                    words[out + x] = fill
+    (starts, weights, count), down = filters
+    height, width = size
+    half = min(count // 2, _MOST) + 32
+    for y in range(0, height, LINES):
+        y = min(y, max(height - LINES, 0))
+        _down(address, pitch, used, columns, top, down, y, _coming(down[0], down[2], y, height), row)
+        for x in range(0, width, LINES):
+            # Where a row is shorter than LINES, what is too much is written over by the next.
+            across(row, starts, left, weights, min(x, max(width - LINES, 0)), count, half, words, y * width, width)
+    if fill > 0:
+        for y in range(height):
+            outside = _nothing(down[1], y, down[2])
+            for x in range(width):
+                if outside or _nothing(weights, x, count):
+                    words[y * width + x] = fill
 
 
 @compiled
-def _nothing(weights: Floats32, place: int, size: int, count: int) -> bool:
+def _nothing(weights: Words, place: int, count: int) -> bool:
     """Whether a filter has only zeros."""
-    total = _F(0)
+    total = 0
     for k in range(count):
-        total += weights[k * size + place]
+        total += weights[place * count + k]
     return total == 0

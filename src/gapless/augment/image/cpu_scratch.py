@@ -11,6 +11,7 @@ from gapless.augment.image import cpu_jobs as jobs
 from gapless.augment.image.algebra import BLUR_RADIUS
 from gapless.augment.image.cpu_gather import STRIP
 from gapless.augment.image.cpu_tables import Scratch
+from gapless.augment.image.cpu_vectors import COLUMNS, LINES
 
 
 @dataclass(frozen=True)
@@ -50,27 +51,36 @@ def enough(memory: Memory | None, room: Room) -> Memory:
 def _new(room: Room) -> Scratch:
     height, width = room.largest
     words, places = (height + 2) * (width + 2), max(STRIP, width)
+    filters_y, filters_x = (max(side, LINES) for side in room.out)
     return Scratch(
-        packed=np.empty(words, np.uint32),
-        squares=np.empty(words, np.uint32),
+        packed=np.empty(words + COLUMNS, np.uint32),
+        squares=np.empty(words + LINES * filters_x, np.uint32),
         xs=np.empty(places, np.float32),
         ys=np.empty(places, np.float32),
         planes=np.empty((room.channels, room.apart), np.float32),
         work=np.empty(height * width + 3 * width + 2 * BLUR_RADIUS + 8, np.float32),
         table=np.empty(256, np.float32),
-        starts=np.empty(sum(room.out), np.float32),
-        weights_x=np.empty(room.out[1] * room.taps[0], np.float32),
-        weights_y=np.empty(room.out[0] * room.taps[1], np.float32),
+        starts_x=np.empty(filters_x, np.int64),
+        starts_y=np.empty(filters_y, np.int64),
+        weights_x=np.empty(filters_x * room.taps[0], np.uint32),
+        weights_y=np.empty(filters_y * room.taps[1], np.uint32),
         color=_apart(18).reshape(3, 6),
         line=_apart(4),
         means=_apart(max(room.channels, 3)),
         matrix=_apart(9),
         blocks=np.empty((2, 8, 8), np.float32),
         counts=np.empty(256, np.uint32),
-        row=np.empty(width + room.taps[0], np.uint32),
+        row=_on_a_line(2 * LINES * max(width, COLUMNS)),
     )
 
 
 def _apart(count: int) -> NDArray[np.float32]:
     """Floats that share no line of a cache with another thread's: such lines would go to and fro between cores."""
     return np.empty(count + 32, np.float32)[16 : 16 + count]
+
+
+def _on_a_line(count: int) -> NDArray[np.uint32]:
+    """Words from the beginning of a line of the cache on: vectors that reach into a second line take twice as long."""
+    words = np.empty(count + 15, np.uint32)
+    start = -words.ctypes.data % 64 // 4
+    return words[start : start + count]
