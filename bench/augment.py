@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -229,7 +230,7 @@ def decoded(files: list[bytes], count: int, policy: Policy) -> Callable[[], torc
     Decoded by simplejpeg with its quick transforms, as the peers do, down to the last row that the program reads.
     """
     held = [laid_out(file) for file in files]
-    largest = max(np.prod(file.shape) for file in held)
+    largest = max(math.prod(file.shape) for file in held)
 
     def work() -> Callable[[torch.Tensor], None]:
         following, rooms = plans(policy, held, count, NORMAL), np.empty((GROUP, largest), np.uint8)
@@ -242,7 +243,7 @@ def decoded(files: list[bytes], count: int, policy: Policy) -> Callable[[], torc
             for start in range(0, count, GROUP):
                 pictures = []
                 for n, room in zip(range(start, min(start + GROUP, count)), rooms, strict=False):
-                    into = room[: np.prod(batch[n].shape)]
+                    into = room[: math.prod(batch[n].shape)]
                     decode_rows(batch[n].data, batch[n].layout, reaches[0][at + n], 3, into, quick=True)
                     pictures.append(into.reshape(batch[n].shape))
                 plan.run(pictures, at + start, out[start : start + len(pictures)])

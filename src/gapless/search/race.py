@@ -132,7 +132,7 @@ class Race:
     def _control(self, book: Book, running: set[tuple[int, int]]) -> Start | None:
         """The plain model at the champion's learning rate: moves turn it, and what it gives no pillar gives."""
         champion = self.champion(book)
-        if champion is None or not champion.recipe.active or "plain" not in self.openings:
+        if champion is None or not champion.recipe.active:
             return None
         return self._rate(book, running, "plain", champion.lr)
 
@@ -219,8 +219,10 @@ class Race:
         scored.sort(key=lambda row: row[:2], reverse=True)
         chosen: dict[frozenset[str], Candidate] = {}
         for _, _, candidate in scored:
+            if len(chosen) == most:
+                break
             chosen.setdefault(self._switched_on(candidate.recipe), candidate)
-        return list(chosen.values())[:most]
+        return list(chosen.values())
 
     def _switched_on(self, recipe: Recipe) -> frozenset[str]:
         return frozenset(knob.name for knob in self.knobs if knob.read(recipe) > 0)
