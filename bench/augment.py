@@ -29,11 +29,11 @@ import numpy as np
 import torch
 from photos import synthetic
 
-from gapless.augment.image import Policy, Step, cpu
-from gapless.augment.image.batched import run as run_torch
-from gapless.augment.image.cpu_crew import crew
-from gapless.augment.image.rows_read import rows_read
-from gapless.data.jpeg_rows import Layout, decode_rows, layout
+from gapless.augment.image import Policy, Step
+from gapless.augment.image.cpu import interpreter as cpu
+from gapless.augment.image.cpu.rows_read import rows_read
+from gapless.augment.image.torch.interpreter import run as run_torch
+from gapless.data.loader.jpeg_rows import Layout, decode_rows, layout
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 CORES = sorted(os.sched_getaffinity(0))
@@ -158,22 +158,14 @@ def in_turns(work: Callable[[], Callable[[torch.Tensor], None]], shape: tuple[in
 
 
 def compiled(policy: Policy, pictures: Any, count: int, normal: cpu.Normal = NORMAL) -> Callable[[], torch.Tensor]:
-    """One batch after the other; with other threads into two in turns, so that they fill one while the other is out."""
+    """One batch after the other; with other threads, the next is drawn while they are at this one."""
     following = plans(policy, pictures, count, normal)
-    shape = count, pictures[0].shape[-1], *(policy.size or pictures[0].shape[:2])
-    outs = deque(torch.empty(shape) for _ in range(min(THREADS, 2)))
-    begun, found = deque[cpu.Run](), [following()]
-
-    def begin() -> None:
-        batch, plan, start = found.pop()
-        begun.append(plan.begin(batch, start, outs[0], THREADS))
-        outs.rotate()
-        found.append(following())
+    out = torch.empty((count, pictures[0].shape[-1], *(policy.size or pictures[0].shape[:2])))
+    drawn = [following()]
 
     def one() -> torch.Tensor:
-        while len(begun) < len(outs):
-            begin()
-        return begun.popleft().finish()
+        batch, plan, start = drawn.pop()
+        return plan.run(batch, start, out, THREADS, meanwhile=lambda: drawn.append(following()))
 
     return one
 
@@ -181,7 +173,7 @@ def compiled(policy: Policy, pictures: Any, count: int, normal: cpu.Normal = NOR
 def keep_apart() -> None:
     """Each thread on a core of its own: the scheduler of a busy machine puts threads that wake each other on one."""
     if THREADS > 1:
-        crew(THREADS - 1)
+        compiled(CROP, np.zeros((DRAWN, 32, 32, 3), np.uint8), 256)()  # begins the threads
         helpers = [thread for thread in threading.enumerate() if thread.name.startswith("gapless-pictures")]
         for thread, core in zip([threading.main_thread(), *helpers], CORES, strict=False):
             os.sched_setaffinity(thread.native_id or 0, {core})

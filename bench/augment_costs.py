@@ -26,7 +26,7 @@ import torch
 from augment import CLASSIC, CROP, DRAWN, NORMAL, PHOTO, compiled, rand_augment, rate, trivial_augment
 from photos import synthetic
 
-from gapless.augment.image import cpu
+from gapless.augment.image.cpu import interpreter as cpu
 
 BATCH, PICTURES, SIDE = 256, 60_000, 32
 AVX2 = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""}

@@ -43,7 +43,7 @@ import time
 import numpy as np
 from gapless.augment.image import cpu
 from gapless.recipe import preset
-policy = preset("image", "classic").augment_part.policy()
+policy = preset("image", "classic").augment.policy()
 program = policy.program(np.full((2, policy.columns), 0.3), 8, 8)
 begun = time.perf_counter()
 cpu.run(program, np.zeros((2, 8, 8, 3), np.uint8))
@@ -74,7 +74,7 @@ class Epochs:
 
 def measure(shape: tuple[int, int, int], rounds: int, compile_seconds: float) -> dict[str, object]:
     """Microseconds a picture; augmentation alone is the classic recipe without its other pillars."""
-    part = preset("image", "classic").augment_part
+    part = preset("image", "classic").augment
     classic = Recipe().replace("augment", part)
     contestants = {
         "none": Epochs(shape, Recipe(), False),

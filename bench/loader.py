@@ -37,7 +37,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gapless.augment.image import Policy, Step, run
-from gapless.augment.image.cpu import Normal
+from gapless.augment.image.cpu.interpreter import Normal
 from gapless.data import Collate, Files, Indexed, Loader, Order
 
 NORMAL = Normal((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

@@ -30,8 +30,8 @@ import numpy as np
 
 from gapless.augment.text import Policy, Resources, Step
 from gapless.augment.text.known import known
+from gapless.augment.text.lexicon.wordnet import Wordnet
 from gapless.augment.text.policy_toml import preset
-from gapless.augment.text.wordnet import Wordnet
 
 CACHE = Path.home() / ".cache" / "gapless-bench"
 MEMBER = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
@@ -45,7 +45,7 @@ POLICIES = {
 }
 LOAD = """
 import time
-from gapless.augment.text.wordnet import Wordnet
+from gapless.augment.text.lexicon.wordnet import Wordnet
 def peak():
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024

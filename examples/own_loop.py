@@ -33,7 +33,7 @@ def train(recipe: Recipe, images: torch.Tensor, labels: torch.Tensor, epochs: in
     for _ in range(epochs):
         model.train()
         for rows in torch.randperm(len(images), generator=generator).split(64):
-            inputs, targets = recipe.augment(images[rows], labels[rows], generator, classes=10)
+            inputs, targets = recipe.batch(images[rows], labels[rows], generator, classes=10)
             loss = functional.cross_entropy(model(inputs), targets)
             optimizer.zero_grad()
             loss.backward()

@@ -11,12 +11,17 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from gapless import cli
+from gapless.cli import diagnose, tune
+from gapless.cli import main as cli
+from gapless.evidence.ledger import VARIABLE
 
+TRIALS = 52
+"""So many come past the openings of a run on pictures."""
 TINY = ("--train-size", "60", "--epochs", "3", "--width", "4", "--batch-size", "16")
 """Digits in little time; what comes of it is worth nothing, but it comes by every way a long run does."""
 
@@ -39,11 +44,18 @@ class Ran:
         return json.loads(self.out)
 
 
-def gapless(*arguments: object) -> Ran:
-    """Runs the command in this process, which has torch loaded already."""
+def gapless(*arguments: object, ledger: Path | None = None) -> Ran:
+    """Runs the command in this process, which has torch loaded already, with a ledger of its own or the one given."""
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(cli, "BEGUN", time.monotonic())
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        TemporaryDirectory() as own,
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        patch.setenv(VARIABLE, str(ledger or own))
+        for part in (tune, diagnose):
+            patch.setattr(part, "BEGUN", time.monotonic())
         code = cli.run([str(a) for a in arguments])
     return Ran(code, out.getvalue(), err.getvalue())
 

@@ -1,20 +1,31 @@
 """What every test shares: one thread for torch, the flag for the long form of the truth tests, finished runs."""
 
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
-from command import TINY, Ran, gapless
+from command import TRIALS, Ran, gapless
 from hypothesis import settings
+
+from gapless.evidence.ledger import VARIABLE
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--truth", action="store_true", help="run tests/truth in its long form (up to an hour)")
 
 
+@pytest.fixture(autouse=True)
+def _own_ledger(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdicts of one test do not count in another, and never in the user's own ledger."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path_factory.mktemp("ledger")))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "real_proposals: joint proposals by TPE, where others are drawn at random")
+    os.environ[VARIABLE] = tempfile.mkdtemp(prefix="gapless-ledger-")  # of fixtures that several tests share
     torch.set_num_threads(1)
     settings.register_profile("gapless", deadline=None)  # a busy machine is no failure
     settings.load_profile("gapless")
@@ -37,7 +48,8 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """Digits, twelve trials, one worker."""
+    """Digits, one worker, as many trials as it takes to come past the openings."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    arguments = ("tune", "digits", *TINY, "--trials", 12, "--workers", 1, "--seed", 1, "--json")
+    small = ("--train-size", 60, "--epochs", 4, "--width", 4, "--batch-size", 16)
+    arguments = ("tune", "digits", *small, "--trials", TRIALS, "--workers", 1, "--seed", 1, "--json")
     return Finished(folder, arguments, gapless(*arguments, "--out", folder))

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from gapless.data import Rows, Task
-from gapless.data.builtin import digits
+from gapless.data.readers.builtin import digits
+from gapless.data.readers.texts import as_array
 from gapless.data.splits import complete
-from gapless.data.texts import as_array
 from gapless.models import ModelOptions, choose
 
 

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 from command import SCRIPT, gapless
 
-from gapless import __version__, cli
+from gapless import __version__
+from gapless.cli import main as cli
+from gapless.cli.tune import repeated
 from gapless.errors import DataError
+from gapless.run.surroundings import fresh_folder
 
 
 def light(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in a fresh process that says at its end what it has loaded."""
     program = (
-        "import sys; from gapless.cli import run; code = run(sys.argv[1:]); "
+        "import sys; from gapless.cli.main import run; code = run(sys.argv[1:]); "
         "heavy = [m for m in ('torch', 'numpy', 'optuna', 'sklearn', 'scipy', 'altair') if m in sys.modules]; "
         "print(heavy, file=sys.stderr); sys.exit(code)"
     )
@@ -45,6 +48,13 @@ def test_wrong_options_are_told_without_loading_torch() -> None:
     done = light("tune", "digits", "--trials", "0")
     assert done.returncode == 2
     assert done.stderr == "gapless: --trials must be at least 1, got 0\n[]\n"
+
+
+def test_the_package_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gapless", "--version"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == f"gapless {__version__}\n"
 
 
 def test_the_installed_script() -> None:
@@ -167,7 +177,7 @@ def test_what_ends_loading_is_told(raised: BaseException, tmp_path: Path, monkey
     ],
 )
 def test_command_to_go_on(arguments: list[str], expected: str) -> None:
-    said = cli._command(arguments, Path("a/b"))  # pyright: ignore[reportPrivateUsage]
+    said = repeated(arguments, Path("a/b"))
     assert said == expected
     assert shlex.split(said)[-2:] == ["--out", "a/b"]
 
@@ -176,7 +186,7 @@ def test_fresh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
     def fresh(data: str) -> str:
-        return str(cli._fresh_folder(data))  # pyright: ignore[reportPrivateUsage]
+        return str(fresh_folder(data))
 
     assert fresh("digits") == "gapless-runs/digits-1"
     (tmp_path / "gapless-runs" / "digits-1").mkdir(parents=True)

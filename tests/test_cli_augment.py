@@ -30,7 +30,7 @@ def folder_of_pictures(root: Path) -> Path:
 
 def test_help_loads_nothing_heavy() -> None:
     program = (
-        "import sys; from gapless.cli import run; code = run(['augment', 'preview', '--help']); "
+        "import sys; from gapless.cli.main import run; code = run(['augment', 'preview', '--help']); "
         "print([m for m in ('torch', 'numpy', 'PIL', 'sklearn') if m in sys.modules], file=sys.stderr); sys.exit(code)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)

@@ -3,7 +3,7 @@
     python tools/make_wordnet_table.py /usr/share/wordnet
 
 The files come with Debian's packages wordnet-base and wordnet-sense-index. The same files give the same bytes. The
-licence in src/gapless/augment/text/wordnet-license.txt must stay beside the table.
+licence in src/gapless/augment/text/lexicon/wordnet-license.txt must stay beside the table.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import gzip
 
-from gapless.augment.text.wordnet import TABLE, Wordnet
+from gapless.augment.text.lexicon.wordnet import TABLE, Wordnet
 
 
 def main() -> None:

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gapless import augment, batchnorm, decay, dropout
+    from gapless.api import Tuned, load_result, tune
     from gapless.data import Rows, Task
+    from gapless.data.door import load
+    from gapless.diagnose import diagnose
     from gapless.errors import DataError, GaplessError, UsageError
+    from gapless.lint import lint
     from gapless.recipe import Recipe
+    from gapless.train.trained import TrainedModel, load_model
 
 __version__ = "0.1.0"
 
@@ -20,9 +25,17 @@ _HOME = {
     "Recipe": "gapless.recipe",
     "Rows": "gapless.data",
     "Task": "gapless.data",
+    "TrainedModel": "gapless.train.trained",
+    "Tuned": "gapless.api",
     "UsageError": "gapless.errors",
+    "load": "gapless.data.door",
+    "load_model": "gapless.train.trained",
+    "load_result": "gapless.api",
+    "tune": "gapless.api",
 }
 _PILLARS = ("augment", "batchnorm", "decay", "dropout")
+_CALLABLE = ("diagnose", "lint")
+"""Modules that are called themselves."""
 
 __all__ = [
     "DataError",
@@ -30,17 +43,25 @@ __all__ = [
     "Recipe",
     "Rows",
     "Task",
+    "TrainedModel",
+    "Tuned",
     "UsageError",
     "__version__",
     "augment",
     "batchnorm",
     "decay",
+    "diagnose",
     "dropout",
+    "lint",
+    "load",
+    "load_model",
+    "load_result",
+    "tune",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PILLARS:
+    if name in (*_PILLARS, *_CALLABLE):
         return import_module(f"gapless.{name}")
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable, Generator
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 
 from gapless.errors import DataError, did_you_mean
 
-OURS = {__file__, str(Path(__file__).parent / "data" / "python.py")}
+OURS = {__file__, str(Path(__file__).parent / "data" / "readers" / "python.py")}
 """Files of gapless that stand between the user's code and its error."""
 
 
@@ -26,7 +27,7 @@ def find(source: str, returns: str) -> Callable[[], Any]:
         returns: what the function is for, for the errors: "a gapless.Task".
     """
     module_name, _, function_name = source.partition(":")
-    with current_folder_first():
+    with current_folder_first(), folder_kept():
         function = _imported(source, module_name, function_name, returns)
     try:
         inspect.signature(function).bind()
@@ -89,3 +90,32 @@ def current_folder_first() -> Generator[None]:
     finally:
         if folder in sys.path:
             sys.path.remove(folder)
+
+
+@contextmanager
+def folder_kept() -> Generator[None]:
+    """The user's code may change the current folder; at the end it is what it was."""
+    try:
+        folder = Path.cwd()
+    except OSError:  # it has been removed, and there is nothing to go back to
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+
+
+def output_apart() -> int | None:
+    """From here on what is printed past Python, and by programs that are started, goes to standard error.
+
+    Returns:
+        The descriptor of what was standard output; None, and nothing is changed, where one of the two is not there.
+    """
+    try:
+        os.fstat(2)
+        output = os.dup(1)
+    except OSError:
+        return None
+    os.dup2(2, 1)
+    return output

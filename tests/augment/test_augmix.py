@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from gapless.augment.image.augmix import AugMix, jensen_shannon
-from gapless.augment.image.batched import run
 from gapless.augment.image.policy import Step
+from gapless.augment.image.torch.interpreter import run
 
 
 def test_shares_sum_to_one_and_are_uniform_on_the_simplex() -> None:

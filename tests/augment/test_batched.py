@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from gapless.augment.image.batched import run
 from gapless.augment.image.policy import Policy, Step
 from gapless.augment.image.program import Fill
+from gapless.augment.image.torch.interpreter import run
 
 
 def program(policy: Policy, batch: int = 2, height: int = 8, width: int = 8):

@@ -9,10 +9,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from gapless.augment.image import cpu
-from gapless.augment.image.batched import run
+from gapless.augment.image.cpu import interpreter as cpu
 from gapless.augment.image.policy import Policy, Step
 from gapless.augment.image.program import FILLS, Fill, Program
+from gapless.augment.image.torch.interpreter import run
 
 Bytes = NDArray[np.uint8]
 

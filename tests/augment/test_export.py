@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from gapless.augment.image.batched import run
 from gapless.augment.image.ops import OPS
 from gapless.augment.image.policy import Choice, Policy, Step
 from gapless.augment.image.policy_toml import preset, presets
 from gapless.augment.image.program import FILLS, Fill
+from gapless.augment.image.torch.interpreter import run
 
 TORCHVISION = {
     "Compose": "transforms",

@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gapless.augment.image import cpu
-from gapless.augment.image.batched import run
+from gapless.augment.image.cpu import interpreter as cpu
 from gapless.augment.image.policy import Policy, Step
 from gapless.augment.image.program import FILLS, Fill
+from gapless.augment.image.torch.interpreter import run
 
 STEPS = (Step("rotate", 40), Step("shear_x", 20), Step("scale", 0.4), Step("translate_y", 0.2))
 

@@ -10,12 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gapless.augment.image.batched import run
 from gapless.augment.image.ops import OPS
 from gapless.augment.image.policy import Choice, Policy, Step
 from gapless.augment.image.policy_toml import dumps, load, loads, preset, presets
 from gapless.augment.image.program import FILLS
 from gapless.augment.image.rand_augment import rand_augment
+from gapless.augment.image.torch.interpreter import run
 
 
 @st.composite

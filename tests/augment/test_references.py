@@ -12,9 +12,9 @@ from PIL import Image, ImageEnhance, ImageOps
 from scipy import ndimage, stats
 from sklearn.datasets import load_sample_image
 
-from gapless.augment.image.batched import run
 from gapless.augment.image.ops import OPS
 from gapless.augment.image.policy import Policy, Step
+from gapless.augment.image.torch.interpreter import run
 
 HEIGHT, WIDTH = 90, 132
 PHOTO = np.ascontiguousarray(load_sample_image("china.jpg")[100 : 100 + HEIGHT, 200 : 200 + WIDTH])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from gapless.augment.image import Policy, Step, cpu
+from gapless.augment.image import Policy, Step
+from gapless.augment.image.cpu import interpreter as cpu
+from gapless.augment.image.cpu.rows_read import rows_read
 from gapless.augment.image.program import Fill
-from gapless.augment.image.rows_read import rows_read
 
 BATCH = 24
 SIZES = [(32, 40), (150, 20), (7, 9)]

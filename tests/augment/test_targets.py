@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from gapless.augment.image.algebra import Warp
-from gapless.augment.image.batched import run
 from gapless.augment.image.ops import OPS, Size
 from gapless.augment.image.policy import Choice, Policy, Step
 from gapless.augment.image.program import FILLS, Fill
 from gapless.augment.image.targets import move_boxes, move_masks, move_points, passes
+from gapless.augment.image.torch.interpreter import run
 
 HEIGHT, WIDTH = 60, 80
 SOME = (Step("rotate", 25), Step("scale", 0.3), Step("translate_x", 0.1), Step("flip_x", 1, 0.5), Step("shear_y", 8))

@@ -208,7 +208,6 @@ def test_convolution_without_a_batch_axis() -> None:
         nn.LayerNorm(4),
         nn.RMSNorm(4),
         nn.InstanceNorm2d(4),
-        nn.LocalResponseNorm(2),
     ],
 )
 def test_a_model_that_normalises_is_left_alone(norm: nn.Module) -> None:
@@ -222,9 +221,17 @@ def test_a_model_that_normalises_is_left_alone(norm: nn.Module) -> None:
 
 def test_custom_norms_count_by_name_but_wrappers_and_roots_do_not() -> None:
     class MyRMSNorm(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(2))
+
+    class EvoNorm2dS0(MyRMSNorm):
         pass
 
-    class LayerNorm2d(nn.Module):
+    class InputNorm(nn.Module):
+        """A fixed shift and scale of the input: nothing is normalised inside the model."""
+
+    class NormalizedHead(MyRMSNorm):
         pass
 
     class ConvNorm(nn.Module):
@@ -235,8 +242,10 @@ def test_custom_norms_count_by_name_but_wrappers_and_roots_do_not() -> None:
     class NetWithoutNorm(Net):
         pass
 
-    for norm in (MyRMSNorm(), LayerNorm2d()):
+    for norm in (MyRMSNorm(), EvoNorm2dS0()):
         assert insert(nn.Sequential(nn.Linear(2, 2), norm, nn.Linear(2, 2))).paths == ()
+    for norm in (InputNorm(), NormalizedHead(), nn.LocalResponseNorm(2)):
+        assert insert(nn.Sequential(nn.Linear(2, 2), norm, nn.Linear(2, 2))).paths == ("0",)
     assert insert(nn.Sequential(ConvNorm(), nn.Conv2d(2, 2, 3))).paths == ("0.conv",)
     assert insert(NetWithoutNorm()).paths == ("conv1", "conv2", "fc")
 

@@ -34,7 +34,7 @@ class Bit(nn.Module):
 @pytest.mark.parametrize("rules", decay.RULE_SETS.values(), ids=decay.RULE_SETS)
 def test_every_parameter_is_in_exactly_one_group(rules: tuple[decay.Rule, ...]) -> None:
     model = Bit()
-    made = decay.groups(model, 0.1, rules=rules)
+    made = decay.groups(model, 0.1, rules=rules, names=True)
     grouped = [id(p) for group in made for p in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in model.parameters() if p.requires_grad)
     assert [g["weight_decay"] for g in made] == sorted({g["weight_decay"] for g in made}, reverse=True)
@@ -46,7 +46,8 @@ def test_every_parameter_is_in_exactly_one_group(rules: tuple[decay.Rule, ...]) 
 def test_account_and_groups_say_the_same(rules: tuple[decay.Rule, ...]) -> None:
     model = Bit()
     said = {row.name: row.decay for row in decay.account(model, 0.1, rules=rules)}
-    done = {n: g["weight_decay"] for g in decay.groups(model, 0.1, rules=rules) for n in g["param_names"]}
+    made = decay.groups(model, 0.1, rules=rules, names=True)
+    done = {n: g["weight_decay"] for g in made for n in g["param_names"]}
     assert said == done
 
 

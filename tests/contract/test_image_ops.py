@@ -1,20 +1,14 @@
 """What every image operation owes, run over the whole table of operations."""
 
-import ast
-import inspect
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-import gapless
-from gapless.augment.image import cpu
-from gapless.augment.image.algebra import Element
-from gapless.augment.image.batched import run
 from gapless.augment.image.chains import Group, merge
+from gapless.augment.image.cpu import interpreter as cpu
 from gapless.augment.image.ops import OPS, Size
 from gapless.augment.image.policy import Policy, Step
+from gapless.augment.image.torch.interpreter import run
 
 NAMES = sorted(OPS)
 
@@ -225,45 +219,3 @@ def test_turning_back_is_the_identity() -> None:
 
 def test_the_identity_is_drawn_for_whole_numbers_as_often_as_any_other() -> None:
     assert (Step("posterize", 3).magnitudes(np.linspace(0, 1, 400, endpoint=False)) == 0).mean() == 0.25
-
-
-# ── one place for each name ──
-
-DECLARED = ("geometry", "colour", "regions")
-OTHER_PILLARS = ("dropout", "batchnorm", "decay")
-"""They cannot know the operations: no pillar imports another."""
-
-
-def names_in(path: Path) -> set[str]:
-    """Operations that a source file names: in quotes, by importing them, or by declaring them."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    quoted = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in OPS}
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    taken = {a.name for node in imports if (node.module or "").endswith(DECLARED) for a in node.names} & set(OPS)
-    homes = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in OPS}
-    return quoted | taken | (homes if path.stem in DECLARED else set())
-
-
-def test_the_name_of_an_operation_stands_in_one_source_file_only() -> None:
-    """So that adding one is one declaration in one file. Kinds of the algebra may share a name with an operation."""
-    kinds = {kind.__name__.lower() for kind in Element.__subclasses__()}
-    root = Path(gapless.__file__).parent
-    image = root / "augment" / "image"
-    places: dict[str, set[str]] = {name: set() for name in OPS}
-    for path in root.rglob("*.py"):
-        part = path.relative_to(root)
-        if part.parts[0] in OTHER_PILLARS or part.parts[:2] == ("augment", "text"):
-            continue
-        for name in names_in(path):
-            if (path.parent == image and path.stem in DECLARED) or name not in kinds:
-                places[name].add(str(part))
-    for name, op in OPS.items():
-        assert places[name] == {str(Path(inspect.getfile(op.function)).relative_to(root))}, name
-
-
-def test_a_second_place_would_be_found(tmp_path: Path) -> None:
-    path = tmp_path / "other.py"
-    path.write_text('"""rotate"""\nfrom gapless.augment.image.geometry import scale\nfound = ["erase", "rotates"]\n')
-    assert names_in(path) == {"rotate", "scale", "erase"}
-    path.write_text('"""Turns by rotate."""\nblur = scale = 1\nprint(f"{blur}hue")\n')
-    assert names_in(path) == {"hue"}

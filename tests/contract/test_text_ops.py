@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapless.augment.text import OPS, Policy, Protect, Resources, Step
+from gapless.augment.text.document import Text
+from gapless.augment.text.lexicon.words import Kind
 from gapless.augment.text.ops import find
-from gapless.augment.text.protect import Text
-from gapless.augment.text.words import Kind
 
 NAMES = sorted(OPS)
 WORDS = [name for name in NAMES if not OPS[name].whole_text]
@@ -155,3 +155,24 @@ def test_any_text_comes_out_whole(name: str, texts: list[str], seed: int, epoch:
         after.encode("utf-8")
         assert bool(before.strip()) == bool(after.strip())
         assert keeps(before, after, name), (before, after)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_search_tries_is_accepted(name: str) -> None:
+    """The ends of the prior are strengths of the operation, or probabilities where it is a switch."""
+    op = OPS[name]
+    if op.prior is None:
+        return
+    assert 0 < op.prior.low <= op.prior.usual <= op.prior.high
+    assert op.prior.chance == (op.law == "switch")
+    for value in (op.prior.low, op.prior.usual, op.prior.high):
+        assert not (Step(name, 1.0, value) if op.prior.chance else Step(name, value)).idle
+
+
+def test_a_knob_has_one_prior() -> None:
+    """Operations of one prior share its knob, and no other has that name."""
+    priors = [op.prior for op in OPS.values() if op.prior is not None]
+    knobs = {prior.knob for prior in priors}
+    assert len(knobs) == len(set(priors))
+    assert OPS["typos"].prior == OPS["keyboard"].prior
+    assert {"synonyms", "back translation"} <= knobs

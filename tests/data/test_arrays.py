@@ -99,7 +99,7 @@ def test_labels(tmp_path: Path, y: NDArray[np.generic], classes: tuple[str, ...]
 def test_float_labels_are_a_regression(tmp_path: Path) -> None:
     y = np.linspace(10, 20, 40)
     task = read(saved(tmp_path / "a.npz", x=pixels(40, 4, 4), y=y))
-    assert task.classes == () and task.metric == "r2"
+    assert task.classes == () and task.judged_by.name == "r2"
     assert task.confirm is not None
     np.testing.assert_allclose(np.sort(np.concatenate([task.develop.y, task.confirm.y])), y.astype(np.float32))
 

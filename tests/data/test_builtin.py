@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from gapless.data import builtin
-from gapless.data.idx import read_idx
+from gapless.data.readers import builtin
+from gapless.data.readers.idx import read_idx
 from gapless.data.source import SourceOptions, load
 from gapless.errors import DataError
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gapless.data.delimited import Sheet, read_sheet
+from gapless.data.readers.delimited import read_sheet
+from gapless.data.tables.sheet import Sheet
 
 SEPARATORS = [",", ";", "\t", "|"]
 # Any text that survives: the reader strips the space around cells and reads a carriage return as a new line.

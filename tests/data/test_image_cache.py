@@ -1,6 +1,5 @@
 """A folder above the memory budget is decoded into files, once, and gives the same Task."""
 
-import fcntl
 import json
 import multiprocessing
 import os
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock, Timeout
 from PIL import Image
 
 from gapless.data import Task, images
@@ -147,8 +147,8 @@ def test_the_folder_is_locked_while_it_is_filled(root: Path, tmp_path: Path, mon
 
     def try_lock(picture: Path, side: int) -> Pixels:
         (path,) = (tmp_path / "cache").glob("*.lock")
-        with path.open("w") as lock, pytest.raises(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(Timeout):
+            FileLock(path, timeout=0).acquire()
         tried.append(picture.name)
         return decode(picture, side)
 
@@ -173,3 +173,34 @@ def test_given_test_data_from_files(root: Path, tmp_path: Path) -> None:
     task = load(str(root), SourceOptions(test=tmp_path / "new", cache=tmp_path / "cache", memory=0))
     assert same(plain, task)
     assert task.confirm is not None and len(task.confirm) == 6
+
+
+def test_two_folders_alike_in_names_sizes_and_times_do_not_share(tmp_path: Path) -> None:
+    """As two archives unpacked with the times they were packed with."""
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for level, folder in enumerate(folders):
+        for name in ("a", "b"):
+            (folder / name).mkdir(parents=True)
+            for i in range(12):
+                path = folder / name / f"{i}.bmp"
+                Image.fromarray(np.full((8, 8), 100 * level + i, np.uint8)).save(path)
+                os.utime(path, (1, 1))
+    first, second = (mapped(folder, tmp_path / "cache") for folder in folders)
+    assert first.develop.x.max() < 100 <= second.develop.x.min()
+    for path in (folders[0] / "a").iterdir():  # the files of one folder are changed for others, with their times
+        Image.fromarray(np.full((8, 8), 250, np.uint8)).save(path)
+        os.utime(path, (1, 1))
+    assert mapped(folders[0], tmp_path / "cache").develop.x.max() == 250
+
+
+@pytest.mark.parametrize("content", ["empty", "of floats", "of another shape"])
+def test_what_a_power_cut_or_another_program_left_is_made_again(root: Path, tmp_path: Path, content: str) -> None:
+    before = mapped(root, tmp_path / "cache")
+    (path,) = (tmp_path / "cache").glob("*-confirm.npy")
+    shape = np.load(path).shape
+    path.unlink()  # what `before` has mapped stays as it was
+    if content == "empty":
+        path.write_bytes(b"")
+    else:
+        np.save(path, np.zeros(shape if content == "of floats" else (shape[0], 4, 4, 3), np.float32))
+    assert same(before, mapped(root, tmp_path / "cache"))

@@ -14,9 +14,9 @@ from simplejpeg import decode_jpeg
 
 from gapless.augment.image import Policy, Step
 from gapless.data import Files, Loader
-from gapless.data import jpeg_rows as rows_module
-from gapless.data.jpeg_rows import decode_rows, layout
-from gapless.data.undecoded import Room, Undecoded
+from gapless.data.loader import jpeg_rows as rows_module
+from gapless.data.loader.jpeg_rows import decode_rows, layout
+from gapless.data.loader.undecoded import Room, Undecoded
 
 STALE = 77
 MODES = {1: "GRAY", 3: "RGB", 4: "RGBA"}
@@ -169,12 +169,12 @@ def test_a_loader_gives_the_same_whether_rows_are_left_out(
         cut.append(found.height - rows)
         decode_rows(data, found, rows, *rest)
 
-    monkeypatch.setattr("gapless.data.undecoded.decode_rows", counted)
+    monkeypatch.setattr("gapless.data.loader.undecoded.decode_rows", counted)
     some = batches()
     assert len(cut) == (0 if orientation == 6 else 12)
     assert orientation == 6 or sum(gap > 5 for gap in cut) > 3
     monkeypatch.setattr(
-        "gapless.data.undecoded.decode_rows",
+        "gapless.data.loader.undecoded.decode_rows",
         lambda data, found, rows, *rest: decode_rows(data, found, found.height, *rest),  # pyright: ignore
     )
     np.testing.assert_array_equal(some, batches())

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gapless.augment.image import Policy, Step
-from gapless.augment.image.cpu import Normal
+from gapless.augment.image.cpu.interpreter import Normal
 from gapless.data import Loader
 from gapless.errors import DataError, UsageError
 

@@ -13,11 +13,12 @@ from PIL import Image, ImageOps
 from simplejpeg import decode_jpeg
 from torch import Tensor
 
-from gapless.augment import draws
-from gapless.augment.image import Policy, Step, cpu
+from gapless import draws
+from gapless.augment.image import Policy, Step
+from gapless.augment.image.cpu import interpreter as cpu
 from gapless.data import Files, Loader, class_folders
 from gapless.data.decode import UnusableError
-from gapless.data.undecoded import Room, Undecoded
+from gapless.data.loader.undecoded import Room, Undecoded
 from gapless.errors import DataError, UsageError
 
 POLICY = Policy((Step("resized_crop", 0.7), Step("flip_x", 1, 0.5), Step("brightness", 0.4)), size=(16, 20))

@@ -13,9 +13,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, RandomSampler, get_worker_info
 
-from gapless.augment.image import Policy, Step
-from gapless.augment.image.cpu import Normal
-from gapless.augment.image.schedule import RampUp
+from gapless.augment.image import Policy, RampUp, Step
+from gapless.augment.image.cpu.interpreter import Normal
 from gapless.data import Collate, Indexed, Loader, Order
 from gapless.errors import DataError, UsageError
 

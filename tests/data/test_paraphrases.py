@@ -12,7 +12,7 @@ import pytest
 import torch
 from small_tasks import pictures, texts
 
-from gapless.augment.text import contextual as masked
+from gapless.augment.text.paraphrase import masked_model as masked
 from gapless.data import Task, paraphrases
 from gapless.data.paraphrases import back_translations, masked_variants, paraphrases_folder, usable
 from gapless.data.splits import subset
@@ -111,7 +111,7 @@ def test_back_translations_are_made_once(cache: Path, monkeypatch: pytest.Monkey
     assert found[SENTENCES[0]] and found[SENTENCES[0]] != (SENTENCES[0],)
     assert told[-1] == (4, 4)
     assert len(list(cache.glob("apertium-*.sqlite"))) == 2 and cache == paraphrases_folder()
-    monkeypatch.setattr("gapless.augment.text.translate_apertium.Apertium.translate", None)
+    monkeypatch.setattr("gapless.augment.text.paraphrase.apertium.Apertium.translate", None)
     assert back_translations(SENTENCES, "apertium") == found
 
 

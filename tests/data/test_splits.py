@@ -99,7 +99,7 @@ def test_equal_rows_end_in_one_part(seed: int, copied: int, copies: int) -> None
         for group in np.split(rows, copied):
             groups[group] = group[0]
     groups = np.unique(groups, return_inverse=True)[1]
-    develop, confirm = put_aside(y, 0.3, seed, groups=groups)
+    develop, confirm = put_aside(y, 0.3, seed, copies=groups)
     assert not set(groups[develop]) & set(groups[confirm])
     assert is_partition(develop, confirm, 120)
     assert np.bincount(y[confirm]).tolist() == [18, 18]
@@ -107,7 +107,7 @@ def test_equal_rows_end_in_one_part(seed: int, copied: int, copies: int) -> None
 
 def test_equal_rows_stay_divided_where_nothing_can_be_exchanged() -> None:
     y = np.repeat([0, 1], 10)
-    develop, confirm = put_aside(y, 0.3, seed=0, groups=y)
+    develop, confirm = put_aside(y, 0.3, seed=0, copies=y)
     assert np.bincount(y[confirm]).tolist() == [3, 3]
     assert is_partition(develop, confirm, 20)
 
@@ -122,7 +122,7 @@ def test_copies_go_to_either_part() -> None:
     for seed in range(60):
         before = put_aside(y, 0.5, seed)[0]
         if (0 in before) != (1 in before):
-            homes.append(0 in put_aside(y, 0.5, seed, groups=groups)[0])
+            homes.append(0 in put_aside(y, 0.5, seed, copies=groups)[0])
     assert 0.2 < np.mean(homes) < 0.8
 
 

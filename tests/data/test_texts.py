@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gapless.data import Rows, Task
+from gapless.data.readers.texts import LONGEST, as_array
 from gapless.data.source import SourceOptions, load
-from gapless.data.texts import LONGEST, as_array
 
 GOOD = [f"the film number {i} was {'fine' if i % 2 else 'dull'}" for i in range(40)]
 LABELS = ["good" if i % 2 else "bad" for i in range(40)]
@@ -55,9 +55,10 @@ def test_a_csv_with_a_text_column(tmp_path: Path) -> None:
         assert ("fine" in text) == (task.classes[label] == "good")
 
 
-def test_without_the_option_the_error_names_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="or learn from a column of texts: --text 'review'"):
-        read(tmp_path / "t.csv", csv_of(GOOD), text=None)
+def test_a_table_of_one_column_of_text_is_a_task_of_texts(tmp_path: Path) -> None:
+    with_option = read(tmp_path / "t.csv", csv_of(GOOD))
+    without = read(tmp_path / "t.csv", csv_of(GOOD), text=None)
+    assert without.develop.x.tolist() == with_option.develop.x.tolist()
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.ndjson", "t.parquet"])
@@ -90,7 +91,7 @@ def test_json_lines_need_no_options_where_the_names_are_usual(tmp_path: Path) ->
 
 def test_numbers_make_a_regression_on_texts(tmp_path: Path) -> None:
     task = read(tmp_path / "t.csv", csv_of(GOOD, [f"{i / 7:.3f}" for i in range(40)]))
-    assert task.metric == "r2"
+    assert task.judged_by.name == "r2"
     assert task.develop.y.dtype == np.float32
 
 

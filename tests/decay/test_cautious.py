@@ -5,7 +5,7 @@ import torch
 from torch import nn, optim
 
 from gapless import decay
-from gapless.decay.cautious import decay_where_agreed
+from gapless.decay.decoupled import decay_where_agreed
 
 TABLE = [  # sign of the update u, sign of the weight w, does it decay
     (1, 1, True),

@@ -170,7 +170,7 @@ def test_groups_that_come_later_decay_too() -> None:
     net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
     optimizer = optim.SGD(decay.groups(net[0], 0.5), lr=0.1)
     decay.decouple(optimizer, "independent")
-    optimizer.add_param_group({"params": [("late", net[1].weight)], "weight_decay": 0.25, "lr": 7.0})
+    optimizer.add_param_group({"params": [net[1].weight], "weight_decay": 0.25, "lr": 7.0})
     start = copy.deepcopy(net.state_dict())
     for p in net.parameters():
         p.grad = torch.zeros_like(p)
@@ -288,3 +288,65 @@ def test_what_cannot_be_decoupled_is_refused() -> None:
     decay.decouple(sgd)
     with pytest.raises(ValueError, match=r"decoupled already and would decay twice; undo\(\) the first one"):
         decay.decouple(sgd, cautious=True)
+
+
+@pytest.mark.parametrize("coupling", ["independent", "corrected"])
+def test_a_scheduler_that_comes_after_decouple_says_the_peak(coupling: Any) -> None:
+    net = nn.Linear(4, 4, bias=False)
+    optimizer = optim.AdamW(decay.groups(net, 0.05), lr=1e-3)
+    decay.decouple(optimizer, coupling)
+    scheduler = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=60)
+    left, start = 1.0, net.weight.detach().clone()
+    for _ in range(59):
+        lr = optimizer.param_groups[0]["lr"]
+        left *= 1 - (lr / 0.1 if coupling == "independent" else lr * lr / 0.1) * 0.05
+        net.weight.grad = torch.zeros(4, 4)
+        optimizer.step()
+        scheduler.step()
+    torch.testing.assert_close(net.weight.detach(), start * left)
+
+
+def test_a_rate_above_the_peak_is_refused_before_anything_moves() -> None:
+    net = nn.Linear(4, 4, bias=False)
+    optimizer = optim.SGD(decay.groups(net, 0.5), lr=0.1)
+    decay.decouple(optimizer, "independent")
+    net.weight.grad = torch.ones(4, 4)
+    optimizer.step()  # 0.1 is what is known of the peak
+    start = net.weight.detach().clone()
+    for lr in (0.2, torch.tensor(0.2)):
+        optimizer.param_groups[0]["lr"] = lr
+        with pytest.raises(ValueError, match=r"the learning rate 0.2 is above peak_lr 0.1, .*peak_lr=\.\.\."):
+            optimizer.step()
+        assert torch.equal(net.weight, start)
+        assert optimizer.param_groups[0]["weight_decay"] == 0.5
+    fresh = optim.SGD(decay.groups(net, 0.5), lr=0.0)  # a warm-up by hand, from nothing
+    decay.decouple(fresh, "corrected")
+    with pytest.raises(ValueError, match="the learning rate is 0 in the first step, and no scheduler says"):
+        fresh.step()
+
+
+def test_a_state_dict_taken_within_a_step_has_the_strengths() -> None:
+    net = model()
+    optimizer = optim.SGD(decay.groups(net, 0.5), lr=0.1)
+    decay.decouple(optimizer)
+    seen: list[list[float]] = []
+
+    def closure() -> float:
+        seen.append([group["weight_decay"] for group in optimizer.state_dict()["param_groups"]])
+        (net(X) - 1).square().sum().backward()
+        return 0.0
+
+    optimizer.step(closure)
+    assert seen == [[0.5, 0.0]]
+
+
+def test_a_later_group_without_weight_decay_does_not_decay_where_the_optimizer_has_none() -> None:
+    words, late = nn.Embedding(4, 3, sparse=True), nn.Embedding(4, 3, sparse=True)
+    optimizer = optim.SparseAdam(decay.groups(words, 0.5, rules=decay.EVERYTHING), lr=0.1)
+    decay.decouple(optimizer)
+    optimizer.add_param_group({"params": list(late.parameters())})
+    start = late.weight.detach().clone()
+    (words(torch.tensor([1])) + late(torch.tensor([1]))).sum().backward()
+    optimizer.step()
+    assert torch.equal(late.weight[[0, 2, 3]], start[[0, 2, 3]])
+    assert not torch.equal(late.weight[1], start[1])

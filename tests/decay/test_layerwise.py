@@ -39,13 +39,13 @@ def test_levels_follow_the_blocks(key: str, by_prefix: dict[str, int]) -> None:
 
 def test_learning_rates_fall_towards_the_input_and_decay_stays() -> None:
     model = built("vit")
-    made = decay.layerwise(model, 1e-3, 0.05, layer_decay=0.5)
+    made = decay.layerwise(model, 1e-3, 0.05, layer_decay=0.5, names=True)
     lr_of = {name: group["lr"] for group in made for name in group["param_names"]}
     assert lr_of["classifier.weight"] == 1e-3
     assert lr_of["vit.layers.1.mlp.fc1.bias"] == pytest.approx(5e-4)
     assert lr_of["vit.layers.0.mlp.fc1.bias"] == pytest.approx(2.5e-4)
     assert lr_of["vit.embeddings.cls_token"] == pytest.approx(1.25e-4)
-    plain = {name: g["weight_decay"] for g in decay.groups(model, 0.05) for name in g["param_names"]}
+    plain = {name: g["weight_decay"] for g in decay.groups(model, 0.05, names=True) for name in g["param_names"]}
     assert {name: g["weight_decay"] for g in made for name in g["param_names"]} == plain
     optimizer = torch.optim.AdamW(made, lr=123.0, fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 0.1)
@@ -55,11 +55,11 @@ def test_learning_rates_fall_towards_the_input_and_decay_stays() -> None:
 
 def test_levels_can_be_named_and_the_scale_has_a_floor() -> None:
     model = nn.ModuleDict({"head": nn.Linear(2, 2), "stem": nn.Linear(2, 2), "mid": nn.Linear(2, 2)})
-    made = decay.layerwise(model, 1.0, 0.1, layer_decay=0.1, min_scale=0.05, levels=("stem", "mid", "head"))
+    made = decay.layerwise(model, 1.0, 0.1, layer_decay=0.1, min_scale=0.05, levels=("stem", "mid", "head"), names=True)
     lr_of = {name: group["lr"] for group in made for name in group["param_names"]}
     assert [lr_of[f"{name}.weight"] for name in ("stem", "mid", "head")] == pytest.approx([0.05, 0.1, 1.0])
     nested = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
-    made = decay.layerwise(nested, 1.0, 0.1, layer_decay=0.1, levels=("0", "1", "1.1"))
+    made = decay.layerwise(nested, 1.0, 0.1, layer_decay=0.1, levels=("0", "1", "1.1"), names=True)
     lr_of = {name: group["lr"] for group in made for name in group["param_names"]}
     assert [lr_of[f"{name}.weight"] for name in ("0", "1.0", "1.1")] == pytest.approx([0.01, 0.1, 1.0])
     with pytest.raises(ValueError, match=r"'head.weight' is under none of the levels \('stem', 'mid'\)"):

@@ -19,7 +19,8 @@ def step(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 
 def test_state_and_settings_survive_and_undo_is_exact() -> None:
     net = model()
-    plain = [{"params": net[0].parameters(), "lr": 0.1}, {"params": [*net[1].parameters(), *net[2].parameters()]}]
+    first, *rest = (list(net[i].named_parameters(f"{i}")) for i in range(3))
+    plain = [{"params": first, "lr": 0.1}, {"params": [pair for pairs in rest for pair in pairs]}]
     optimizer = torch.optim.Adam(plain, lr=0.01, betas=(0.5, 0.9))
     step(net, optimizer)
     former = [dict(group) for group in optimizer.param_groups]

@@ -12,7 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
-from gapless.dropout import Attached, ChannelDropout, Dropout, attach, detach
+from gapless.dropout import ChannelDropout, Dropout, attach, detach
+from gapless.dropout.attach import Dropped
+from gapless.errors import UsageError
+from gapless.surgery import Change, additions
 
 
 class Rates(TypedDict, total=False):
@@ -51,8 +54,14 @@ def transformer() -> nn.Sequential:
     return nn.Sequential(nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(8, 3))
 
 
-def places(attached: Attached) -> dict[str, str]:
+def places(attached: Change) -> dict[str, str]:
     return {p.path: p.what for p in attached.account}
+
+
+def noise(module: nn.Module) -> Dropout | ChannelDropout:
+    (addition,) = additions(module)
+    assert isinstance(addition, Dropped)
+    return addition.noise
 
 
 def hooks(module: nn.Module) -> tuple[int, int]:
@@ -137,7 +146,8 @@ def test_twice_is_once_with_the_new_rates(case: tuple[nn.Module, Tensor, Rates])
 @pytest.mark.parametrize("how", ["deepcopy", "pickle", "save"])
 def test_a_copy_has_dropouts_of_its_own(case: tuple[nn.Module, Tensor, Rates], how: str) -> None:
     model, x, rates = case
-    plain = copy.deepcopy(model).eval()(x)
+    kinds = copy.deepcopy(model)
+    plain = kinds.eval()(x)
     attach(model, **rates)
     if how == "deepcopy":
         copied = copy.deepcopy(model)
@@ -155,7 +165,8 @@ def test_a_copy_has_dropouts_of_its_own(case: tuple[nn.Module, Tensor, Rates], h
     detach(copied)
     copied.load_state_dict(model.state_dict())  # batch norm has seen batches
     assert torch.equal(copied.eval()(x), plain)
-    assert not any("gapless" in name for name, _ in copied.named_modules())
+    assert not any(additions(module) for module in copied.modules())
+    assert [type(module) for module in copied.modules()] == [type(module) for module in kinds.modules()]
 
 
 def test_rate_zero_leaves_a_kind_as_it_is() -> None:
@@ -169,8 +180,9 @@ def test_places_in_an_mlp_and_a_cnn() -> None:
     assert places(attach(mlp(), hidden=0.5, input=0.2)) == {"2": "hidden", "4": "hidden", "0": "input"}
     model = cnn()
     assert places(attach(model, hidden=0.5, channel=0.1, input=0.2)) == {"6": "hidden", "3": "channel", "0": "input"}
-    assert isinstance(model[3].gapless_dropout, ChannelDropout)
-    assert isinstance(model[6].gapless_dropout, Dropout)
+    assert isinstance(noise(model[3]), ChannelDropout)
+    assert isinstance(noise(model[6]), Dropout)
+    assert str(model[6]) == "Linear(in_features=128, out_features=2, bias=True, Dropout before it, p=0.5)"
 
 
 def test_own_dropouts_take_the_rate_and_get_nothing_beside_them() -> None:
@@ -230,10 +242,15 @@ def test_packed_sequences_and_keyword_arguments() -> None:
 
 
 def test_self_attention_sees_one_dropped_tensor() -> None:
-    attention = nn.MultiheadAttention(4, 1, batch_first=True)
-    attach(attention, input=0.5)
     seen: list[Tensor] = []
-    attention.register_forward_pre_hook(lambda _, args: seen.extend(args))
+
+    class Watched(nn.MultiheadAttention):
+        def forward(self, *args: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+            seen.extend(args)
+            return super().forward(*args)
+
+    attention = Watched(4, 1, batch_first=True)
+    attach(attention, input=0.5)
     x = torch.ones(2, 3, 4)
     attention(x, x, torch.ones(2, 3, 4))
     assert seen[0] is seen[1] and seen[0] is not x
@@ -252,6 +269,7 @@ def test_channel_dropout_without_a_batch() -> None:
 
 def test_a_kind_without_a_place_is_noted() -> None:
     attached = attach(mlp(), hidden=0.5, channel=0.5)
+    assert attached.paths == ("2", "4")
     assert [(p.path, p.what, p.p) for p in attached.account] == [
         ("2", "hidden", 0.5),
         ("4", "hidden", 0.5),
@@ -267,7 +285,7 @@ def test_no_place_at_all_raises_and_changes_nothing() -> None:
         ValueError, match=r"attach: Sequential has no place for dropout \(hidden: there is no Linear after"
     ):
         attach(model, hidden=0.5)
-    assert model.get_submodule("0.gapless_dropout").p == 0.5
+    assert noise(model[0]).p == 0.5
     with pytest.raises(ValueError, match="there is no weight layer"):
         attach(nn.ReLU(), input=0.5)
 
@@ -292,8 +310,8 @@ def test_patterns_say_where() -> None:
 @pytest.mark.parametrize(
     ("where", "text"),
     [
-        (["hed"], r"attach: where='hed' fits no module of the model. Did you mean 'head'\?"),
-        ("head", r"attach: where must be a sequence of patterns, got 'head'; write \['head'\]"),
+        (["hed"], r"where: no module is called 'hed'. Did you mean 'head'\?"),
+        ("head", r"where must be a sequence of patterns, got 'head'; write \['head'\]"),
         (
             ["body.1"],
             r"no place for dropout \(hidden: there is no Linear after the first weight layer among where=\['body.1'\]",
@@ -347,13 +365,13 @@ def test_the_inserted_dropout_starts_in_the_mode_of_its_layer() -> None:
 
 def test_compiled_models_are_refused() -> None:
     wrapped: Any = torch.compile(mlp(), backend="eager")
-    with pytest.raises(ValueError, match="the model is wrapped in OptimizedModule; attach to the plain model first"):
+    with pytest.raises(UsageError, match=r"cannot attach dropout: the model has already gone through torch.compile"):
         attach(wrapped, hidden=0.5)
-    with pytest.raises(ValueError, match="module 'a' is wrapped in OptimizedModule"):
+    with pytest.raises(UsageError, match=r"'a' has already gone through torch.compile"):
         attach(nn.ModuleDict({"a": wrapped}), hidden=0.5)
     model = mlp()
     model.compile(backend="eager")
-    with pytest.raises(ValueError, match=r"the model was compiled by \.compile\(\); attach first"):
+    with pytest.raises(ValueError, match=r"through Module.compile.*attach dropout first"):
         attach(model, hidden=0.5)
 
 
@@ -361,7 +379,7 @@ def test_a_distributed_model_is_refused(tmp_path: object) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/rendezvous", rank=0, world_size=1)
     try:
         model = nn.parallel.DistributedDataParallel(mlp())
-        with pytest.raises(ValueError, match="the model is wrapped in DistributedDataParallel; attach to the plain"):
+        with pytest.raises(ValueError, match="the model has already gone through Distr"):
             attach(model, hidden=0.5)
         attach(model.module, hidden=0.5)
     finally:

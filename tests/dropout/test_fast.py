@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils.checkpoint import checkpoint
+from torch.utils.flop_counter import FlopCounterMode
 
 from gapless.dropout import Dropout, DropPath, fast
 
@@ -153,8 +155,10 @@ def test_one_number_is_drawn_per_mask() -> None:
     assert torch.equal(torch.get_rng_state(), after)
 
 
+@pytest.mark.parametrize("watching", ["neither", "forward", "backward"])
 @pytest.mark.parametrize("reentrant", [True, False])
-def test_checkpointing_recomputes_the_same_mask(reentrant: bool) -> None:
+def test_checkpointing_recomputes_the_same_mask(reentrant: bool, watching: str) -> None:
+    """Also where one of the two passes is looked at: counting the operations of the forward pass is usual."""
     weight = torch.randn(16, 16, requires_grad=True)
 
     def block(x: Tensor) -> Tensor:
@@ -164,7 +168,10 @@ def test_checkpointing_recomputes_the_same_mask(reentrant: bool) -> None:
     torch.manual_seed(1)
     expected = torch.autograd.grad(block(x).square().sum(), [weight])[0]
     torch.manual_seed(1)
-    checkpoint(block, x, use_reentrant=reentrant).square().sum().backward()
+    with FlopCounterMode(display=False) if watching == "forward" else nullcontext():
+        y = checkpoint(block, x, use_reentrant=reentrant)
+    with FlopCounterMode(display=False) if watching == "backward" else nullcontext():
+        y.square().sum().backward()
     torch.testing.assert_close(weight.grad, expected)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SHORT = {"own_loop.py", "hugging_face_text.py"}
-LONGEST = {"own_loop.py": 60}
+IN_TRAINERS = {"in_accelerate.py", "in_lightning.py", "in_skorch.py", "in_transformers.py"}
+"""Run by tests/integrations, in the process that has imported the trainer."""
+SHORT = {"own_loop.py", "hugging_face_text.py", *IN_TRAINERS}
+LONGEST = dict.fromkeys(("own_loop.py", *IN_TRAINERS), 60)
 
 
 def test_every_example_is_run() -> None:

@@ -27,7 +27,7 @@ def read(path: Path, content: str | bytes, **options: Any) -> Task:
     [
         ({"text": "bdy"}, r"there is no column 'bdy' of texts\. Did you mean 'body'\?"),
         ({"text": "body", "target": "knd"}, r"there is no column 'knd' to predict\. Did you mean 'kind'\?"),
-        ({"text": "body", "target": "body"}, "there is no column 'body' to predict"),
+        ({"text": "body", "target": "body"}, "--text and --target both name 'body'"),
     ],
 )
 def test_columns_that_are_not_there(tmp_path: Path, options: dict[str, str], message: str) -> None:
@@ -43,8 +43,8 @@ def test_columns_that_are_not_there(tmp_path: Path, options: dict[str, str], mes
         (b"\xff\xfea", "is not whole utf-16 text"),
         (b"[1, 2]\n[3]\n", r"most lines are no records, the first is t\.jsonl line 1: a list and not an object"),
         (b"{a: 1}\n", r"the first is t\.jsonl line 1: not JSON .*; write one JSON object a line"),
-        (b'{"text": "a"}\n{"text": "b"}\n', "records need a text and a target, these have only text"),
-        (b'{"a": "x", "b": "y"}\n' * 4, r"none of the columns a, b is called text; name it with --text"),
+        (b'{"text": "a"}\n{"text": "b"}\n', "records need a target and another field, these have text"),
+        (b'{"a": "x", "b": "y"}\n' * 4, "target column 'b': there is only the value 'y'"),
         (b"[" * 100_000 + b"\n", "nested too deep"),
     ],
 )
@@ -80,7 +80,7 @@ def test_parquet_that_is_none_and_parquet_without_its_reader(tmp_path: Path, mon
         return plain_import(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(DataError, match=r"reading Parquet needs pyarrow; install it: pip install 'gapless\[parquet\]'"):
+    with pytest.raises(DataError, match=r"reading Parquet needs pyarrow; install it: pip install 'gapless\[tables\]'"):
         read(tmp_path / "t.parquet", b"x" * 50)
 
 
@@ -104,7 +104,7 @@ def test_test_data_that_does_not_fit(tmp_path: Path, content: str, message: str,
 
 def test_further_test_data_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"--also web must be a \.csv, .* file like the source; .*gone\.csv does not exist"
+        DataError, match=r"--also web must be a table or a file of texts like the source; .*gone\.csv does not exist"
     ):
         read(tmp_path / "t.csv", GOOD, text="body", also=(("web", tmp_path / "gone.csv"),))
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ OTHERS: dict[str, tuple[dict[str, object], str]] = {
     "batch size": ({"batch_size": 8}, "batch size"),
     "optimizer": ({"optimizer": "sgd"}, "optimizer"),
     "averaging": ({"ema": 0.5}, "averaging"),
-    "epochs": ({"epochs": 5}, "--epochs 5: this run was begun with 3"),
+    "epochs": ({"epochs": 5}, "--epochs 5: this run was begun with 4"),
 }
 
 
@@ -77,7 +78,7 @@ def test_files_that_are_no_run(tmp_path: Path) -> None:
     ran = gapless("tune", "digits", *TINY, "--trials", 10, "--out", tmp_path, "--json")
     assert ran.code == 3
     assert "line 1: damaged" in ran.json["error"]["message"]
-    assert tree(tmp_path) == {"notes.txt": b"mine", "journal.jsonl": b"dear diary\n"}
+    assert tree(tmp_path) == {"notes.txt": b"mine", "journal.jsonl": b"dear diary\n", "journal.jsonl.lock": b""}
 
 
 def test_out_is_a_file(tmp_path: Path) -> None:
@@ -101,10 +102,31 @@ def test_a_damaged_line_in_the_middle(finished: Finished, folder: Path) -> None:
 
 def test_a_journal_of_a_later_version(finished: Finished, folder: Path) -> None:
     text = (folder / "journal.jsonl").read_text().replace('"op": "rotate"', '"op": "wormhole"')
-    (folder / "journal.jsonl").write_text(text)
+    (folder / "journal.jsonl").write_text(re.sub(r', "crc": "\w{8}"', "", text))
     ran = gapless(*finished.arguments, "--out", folder)
     assert ran.code == 3
     assert "not a candidate of this version of gapless" in ran.json["error"]["message"]
+
+
+def test_a_journal_of_another_schema(finished: Finished, folder: Path) -> None:
+    text = (folder / "journal.jsonl").read_text().replace('"schema": 1', '"schema": 99')
+    (folder / "journal.jsonl").write_text(re.sub(r', "crc": "\w{8}"', "", text))
+    ran = gapless(*finished.arguments, "--out", folder)
+    assert ran.code == 2
+    assert "another version of gapless (schema 99, this one writes 1)" in ran.json["error"]["message"]
+
+
+def test_a_score_changed_afterwards_is_no_evidence(finished: Finished, folder: Path) -> None:
+    """One digit of one score, as a bad disk or a wish would change it."""
+    lines = (folder / "journal.jsonl").read_text().splitlines(keepends=True)
+    number = next(n for n, line in enumerate(lines) if '"score": 0.' in line)
+    at = lines[number].index('"score": 0.') + len('"score": 0.')
+    lines[number] = lines[number][:at] + str(9 - int(lines[number][at])) + lines[number][at + 1 :]
+    (folder / "journal.jsonl").write_text("".join(lines))
+    ran = gapless(*finished.arguments, "--out", folder)
+    assert ran.code == 3
+    message = f"journal.jsonl line {number + 1}: damaged (its checksum does not match)"
+    assert message in ran.json["error"]["message"]
 
 
 # ── a full disk ──

@@ -1,12 +1,13 @@
 """Models that do not work: told before anything is written, or their trials fail and the search goes on."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from command import Ran, events, gapless
+from command import Ran, ended, events, gapless, start
 
 MODELS = '''
 import math
@@ -106,6 +107,17 @@ class KeepsMore(Wrapped):
     def change(self, out):
         return out
 
+class Talks(Wrapped):
+    def __init__(self):
+        super().__init__()
+        import os
+        print("noise from Python")
+        os.system("echo noise from a program")
+        os.chdir("/")
+    def change(self, out):
+        print("noise in every batch")
+        return out
+
 class Leaves(Wrapped):
     def change(self, out):
         raise SystemExit(0)
@@ -158,6 +170,19 @@ def test_a_model_that_cannot_work_is_told_at_once(
     assert f"bad_models:{model}" in message
     assert "Traceback" not in ran.err
     assert not (tmp_path / "run").exists()  # nothing half-written
+
+
+def test_a_model_that_prints_and_changes_the_folder(home: Path, tmp_path: Path) -> None:
+    """Standard output is one document, all files lie in one folder, workers find what is relative to it."""
+    arguments = (*("digits", "--model", "bad_models:Talks", "--train-size", 60, "--epochs", 3, "--batch-size", 16),)
+    for workers in (1, 2):
+        out = f"run-{tmp_path.name}-{workers}"
+        process = start("tune", *arguments, "--trials", 10, "--workers", workers, "--out", out, "--json", cwd=home)
+        ran = ended(process)
+        assert ran.code == 0, ran.err
+        assert json.loads(ran.out)["verdict"]
+        assert "noise in every batch" in ran.err
+        assert {"journal.jsonl", "result.json", "report.html"} <= {p.name for p in (home / out).iterdir()}
 
 
 def failures(folder: Path) -> list[dict[str, Any]]:

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from gapless.augment.image.algebra import Box, Color, Element, Hue, Lut, Warp
-from gapless.augment.image.batched import run
 from gapless.augment.image.chains import Chains, Group, merge
 from gapless.augment.image.ops import OPS, Size
 from gapless.augment.image.policy import Policy, Step
 from gapless.augment.image.program import Program
+from gapless.augment.image.torch.interpreter import run
 
 SQUARE = Size(64, 64)
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gapless.augment.text import OPS, Policy, Protect, Step
-from gapless.augment.text.declare import chosen, shuffled
+from gapless.augment.text.document import Text
 from gapless.augment.text.draws import philox, uniforms
 from gapless.augment.text.edits import Edit, applied, carried
-from gapless.augment.text.protect import Text
+from gapless.augment.text.ops.declare import chosen, shuffled
 
 # ── edits ──
 

@@ -93,12 +93,33 @@ def test_a_text_gets_the_same_answer_in_any_batch(model: type[TextModel]) -> Non
     torch.testing.assert_close(net(padded), together, rtol=1e-5, atol=1e-6)
 
 
-def test_word_order_counts_for_the_convolutions_alone() -> None:
+def test_word_order_counts_for_the_convolutions_and_for_known_pairs() -> None:
     texts = ["a film that is not worth the money", "the money is not worth a film that"]
-    for model, differ in ((TextCNN, True), (TextBag, False)):
+    for model, learned, differ in ((TextCNN, TEXTS, True), (TextBag, TEXTS, False), (TextBag, TEXTS * 2, True)):
         net = built(model)
+        net.learn(learned)
         one, two = net(net.encode(texts))
         assert bool((one - two).abs().max() > 1e-4) == differ
+
+
+def test_pairs_that_stand_twice_are_read() -> None:
+    """Others are padding, whatever their words; so are those with a word that was made unknown."""
+    net = TextBag(2)
+    net.learn(["not good at all", "it is not good", "good film"])
+    ids = net.encode(["not good film", "good not good"])
+    first = net.vocabulary.size
+    assert net._pair_ids(ids).tolist() == [[first, PADDING], [PADDING, first]]
+    assert net._pair_ids(ids.masked_fill(ids == ids[0, 0], UNKNOWN)).tolist() == [[PADDING] * 2] * 2
+    assert net._pair_ids(TextBag(2).encode(["not good"])).tolist() == [[PADDING]]
+    assert net._pair_ids(ids[:, :1]).shape == (2, 0)
+
+
+def test_more_pairs_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gapless.models.text.PAIRS", 2)
+    net = TextBag(2)
+    net.learn(["a b", "c d", "e f"] * 2 + ["e f", "c d"])
+    known = net._pair_ids(net.encode(["a b", "c d", "e f"])).flatten().tolist()
+    assert known[0] == PADDING and sorted(known[1:]) == [net.vocabulary.size, net.vocabulary.size + 1]
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -94,7 +94,7 @@ def test_frozen_and_hashable() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         recipe.dropout = Dropout()
     with pytest.raises(ValidationError, match="frozen"):
-        recipe.augment_part.mixup = 1.0
+        recipe.augment.mixup = 1.0
     assert hash(recipe) == hash(Recipe.from_dict(recipe.to_dict()))
     assert pickle.loads(pickle.dumps(recipe)) == recipe
 
@@ -153,8 +153,8 @@ def test_presets_load_and_differ(kind: str) -> None:
 
 def test_presets_of_tables_need_no_pictures() -> None:
     for recipe in presets("table").values():
-        assert not recipe.augment_part.ops
-        assert not recipe.augment_part.cutmix
+        assert not recipe.augment.ops
+        assert not recipe.augment.cutmix
         assert not recipe.dropout.channel
 
 

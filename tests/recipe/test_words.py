@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from gapless.errors import UsageError
 from gapless.models import CNN, TextBag, TextCNN
 from gapless.recipe import Augment, BatchNorm, Dropout, Op, Recipe, presets
-from gapless.recipe.words import mixing, word_table
+from gapless.recipe.mixing import mixing
+from gapless.recipe.words import word_table
 
 TEXTS = ["a fine film", "dull", "so what can one say of it", "fine fine fine"] * 8
 BOTH = Recipe(dropout=Dropout(embedding=0.4, word=0.3))
@@ -201,7 +202,7 @@ def test_cutoff_needs_words_that_are_kept_apart() -> None:
     ):
         pass
     with pytest.raises(UsageError, match=r"augment\.cutoff erases words of texts"):
-        Recipe(augment=Augment(cutoff=0.1)).augment(torch.rand(2, 1, 4, 4), labels, generator)
+        Recipe(augment=Augment(cutoff=0.1)).batch(torch.rand(2, 1, 4, 4), labels, generator)
 
 
 # ── mixup ──
@@ -296,11 +297,11 @@ def test_a_recipe_is_for_one_kind_of_data() -> None:
     ):
         Augment(ops=(SWAP, Op(op="rotate", strength=5.0)))
     with pytest.raises(UsageError, match="swap is an operation on texts, and these are pictures"):
-        Recipe(augment=Augment(ops=(SWAP,))).augment(torch.rand(2, 1, 8, 8), torch.tensor([0, 1]), torch.Generator())
+        Recipe(augment=Augment(ops=(SWAP,))).batch(torch.rand(2, 1, 8, 8), torch.tensor([0, 1]), torch.Generator())
     with pytest.raises(UsageError, match="rotate is an operation on pictures, and these are texts"):
         Recipe(augment=Augment(ops=(Op(op="rotate", strength=5.0),))).vary(["a b"], 0, 0, [0])
     with pytest.raises(UsageError, match=r"got a list; for texts use recipe\.vary and recipe\.mixing"):
-        Recipe().augment(["a b"], torch.tensor([0]), torch.Generator())  # pyright: ignore[reportArgumentType]
+        Recipe().batch(["a b"], torch.tensor([0]), torch.Generator())  # pyright: ignore[reportArgumentType]
 
 
 def test_names_of_operations_are_either_for_pictures_or_for_texts() -> None:

@@ -29,7 +29,7 @@ QUIET = (
     "--virtual-time-budget=3000",
 )
 OWN = re.compile(
-    r"^(http://)?((clients\d|accounts|android\.clients|mtalk)\.google|"
+    r"^(http://)?((clients\d|accounts|www|android\.clients|mtalk)\.google|"
     r"(update|safebrowsing|optimizationguide-pa|content-autofill)\.googleapis)\.com[:/]"
 )
 """What Chromium asks for on its own account, whatever the page."""

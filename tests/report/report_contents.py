@@ -8,25 +8,26 @@ from functools import cache
 
 import numpy as np
 
-from gapless.report.content import Content, Samples
-from gapless.report.html import render
-from gapless.report.marked import Part, Preview
-from gapless.search.result import (
+from gapless.diagnose.examples import Samples
+from gapless.evidence.result import (
     Away,
     Curve,
     Elsewhere,
     Interval,
-    Metric,
+    MetricFacts,
     ModelFacts,
     Pillar,
     Result,
     Side,
     Spread,
+    Synergy,
     TaskFacts,
     Training,
     TrialCounts,
-    TrialRow,
 )
+from gapless.report.changes import Part, Preview
+from gapless.report.content import Content, TrialRow
+from gapless.report.html import render
 
 STRONG = {
     "dropout": {"hidden": 0.3, "channel": 0.1},
@@ -61,7 +62,7 @@ recipe = gapless.Recipe.load("gapless-run-digits/recipe.toml")
 attached = recipe.attach(model)
 optimizer = recipe.optimizer(model, lr=0.003)
 # in every training step:
-inputs, targets = recipe.augment(inputs, labels, generator, classes=10)
+inputs, targets = recipe.batch(inputs, labels, generator, classes=10)
 """
 
 
@@ -72,7 +73,7 @@ def spread(mean: float, sd: float = 0.006, seeds: int = 5) -> Spread:
 
 def side(train: float, confirm: float, lr: float, recipe: dict[str, object], half: float = 0.012) -> Side:
     gap = Interval(train - confirm, train - confirm - half, train - confirm + half)
-    return Side(lr, spread(train, 0.001), spread(confirm), gap, recipe)
+    return Side(lr, 30, spread(train, 0.001), spread(confirm), gap, recipe)
 
 
 def samples(n: int = 6, k: int = 6, size: int = 8, channels: int = 1, seed: int = 0) -> Samples:
@@ -92,7 +93,7 @@ def trial(number: int, **changes: object) -> TrialRow:
         phase="joint",
         origin="joint proposal",
         candidate=number,
-        recipe={"dropout": {"hidden": number / 1000}},
+        plain=False,
         summary=f"dropout .{number:03d}",
         lr=0.001,
         split=number % 3,
@@ -110,9 +111,9 @@ def many_trials(total: int = 60, seed: int = 1) -> tuple[TrialRow, ...]:
     """A search of the usual shape: the opening, moves from its best, joint proposals, and the finals."""
     draw = np.random.default_rng(seed)
     rows = [
-        trial(0, phase="opening", origin="plain", recipe={}, summary="plain", lr=0.001, score=0.874, train_score=1.0),
-        trial(1, phase="opening", origin="plain", recipe={}, summary="plain", lr=0.003, score=0.868, train_score=1.0),
-        trial(2, phase="opening", origin="preset strong", recipe=STRONG, summary=SUMMARY, lr=0.003, score=0.978),
+        trial(0, phase="opening", origin="plain", plain=True, summary="plain", lr=0.001, score=0.874, train_score=1.0),
+        trial(1, phase="opening", origin="plain", plain=True, summary="plain", lr=0.003, score=0.868, train_score=1.0),
+        trial(2, phase="opening", origin="preset strong", summary=SUMMARY, lr=0.003, score=0.978),
         trial(3, phase="opening", origin="preset light", summary="dropout .2, rotate 5", lr=0.003, score=0.93),
         trial(
             4,
@@ -149,13 +150,24 @@ def many_trials(total: int = 60, seed: int = 1) -> tuple[TrialRow, ...]:
         )
     for s in range(5):
         n = len(rows)
-        rows.append(trial(n, phase="finals", origin="plain", recipe={}, summary="plain", seed=s, score=0.872 + s / 999))
+        rows.append(
+            trial(
+                n,
+                phase="finals",
+                origin="plain",
+                candidate=0,
+                plain=True,
+                summary="plain",
+                seed=s,
+                score=0.872 + s / 999,
+            )
+        )
         rows.append(
             trial(
                 n + 1,
                 phase="finals",
                 origin="preset strong",
-                recipe=STRONG,
+                candidate=2,
                 summary=SUMMARY,
                 lr=0.003,
                 seed=s,
@@ -194,7 +206,7 @@ def digits() -> Content:
             skipped=(("digits/7/broken.png", "cannot be decoded: truncated file"), ("digits/3/tiny.png", "1x1 pixels")),
         ),
         model=ModelFacts("cnn", 24_234),
-        metric=Metric("accuracy"),
+        metric=MetricFacts("accuracy"),
         training=Training(40, 64, "AdamW", "cpu"),
         plain=side(1.0, 0.874, 0.001, {}),
         best=side(0.989, 0.955, 0.003, STRONG, 0.008),
@@ -202,10 +214,10 @@ def digits() -> Content:
         verdict="improved",
         selection_optimism=0.024,
         pillars=(
-            Pillar("dropout", Interval(-0.004, -0.013, 0.005)),
-            Pillar("batchnorm", Interval(-0.012, -0.021, -0.003)),
+            Pillar("dropout", Interval(-0.004, -0.013, 0.005), p=0.4),
+            Pillar("batchnorm", Interval(-0.012, -0.021, -0.003), p=0.03),
             Pillar("decay", None),
-            Pillar("augment", Interval(-0.049, -0.066, -0.032)),
+            Pillar("augment", Interval(-0.049, -0.066, -0.032), p=0.001),
         ),
         trials=counts,
         seconds=171.4,
@@ -213,7 +225,7 @@ def digits() -> Content:
         versions={"gapless": "0.1.0", "torch": "2.13.0", "python": "3.11.2", "numpy": "2.3.1"},
     )
     command = "gapless tune digits --train-size 150 --minutes 3 --seed 0 --out gapless-run-digits"
-    return Content(result, rows, curves(), TOML, PYTHON, samples(), command)
+    return Content(result, rows, 2, curves(), TOML, PYTHON, samples(), command)
 
 
 def with_result(content: Content, **changes: object) -> Content:
@@ -222,6 +234,25 @@ def with_result(content: Content, **changes: object) -> Content:
 
 def with_task(content: Content, **changes: object) -> Content:
     return with_result(content, task=replace(content.result.task, **changes))
+
+
+def all_subsets() -> Content:
+    """The same with time for all subsets of its pillars; batch norm gives most, and takes the place of weight decay."""
+
+    def pillar(name: str, lost: float, alone: float, gave: float, p: float) -> Pillar:
+        spans = [Interval(v, v - 0.01, v + 0.01) for v in (-lost, alone, gave)]
+        return Pillar(name, spans[0], "", spans[1], spans[2], p)
+
+    pillars = (
+        pillar("dropout", 0.004, 0.002, 0.003, 0.9),
+        pillar("batchnorm", 0.207, 0.058, 0.058, 0.0004),
+        pillar("decay", 0.0, 0.03, 0.02, 0.001),
+    )
+    synergies = (
+        Synergy(("dropout", "batchnorm"), Interval(0.002, -0.01, 0.014), 1.0),
+        Synergy(("batchnorm", "decay"), Interval(-0.028, -0.04, -0.016), 0.002),
+    )
+    return with_result(digits(), pillars=pillars, synergies=synergies)
 
 
 def no_gain() -> Content:
@@ -249,7 +280,8 @@ def worse() -> Content:
 def plain_won() -> Content:
     base = digits()
     nothing = Interval(0.0, 0.0, 0.0)
-    return with_result(base, best=base.result.plain, gain=nothing, verdict="no detectable gain", pillars=())
+    base = with_result(base, best=base.result.plain, gain=nothing, verdict="no detectable gain", pillars=())
+    return replace(base, best=0)
 
 
 def regression() -> Content:
@@ -267,7 +299,7 @@ def regression() -> Content:
     base = with_task(base, name="houses.csv", kind="table", classes=0, class_names=(), shape=(13,))
     return with_result(
         base,
-        metric=Metric("r2"),
+        metric=MetricFacts("r2"),
         plain=side(0.981, 0.741, 0.001, {}, 0.04),
         best=side(0.934, 0.823, 0.003, STRONG, 0.03),
         gain=Interval(0.082, 0.021, 0.143),

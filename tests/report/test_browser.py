@@ -10,8 +10,8 @@ from report_browser import look, recorder, with_script, without_policy
 from report_contents import digits, page_of, trial, with_result, with_task, worse
 from report_dom import Node, parse
 
+from gapless.evidence.result import Pillar
 from gapless.report.html import render
-from gapless.search.result import Pillar
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from report_contents import curves, digits, many_trials, plain_won, regression, trial, with_result
 
-from gapless.report import charts
+from gapless.evidence.result import Curve, Interval, Pillar
 from gapless.report.content import Content
+from gapless.report.drawing import charts
+from gapless.report.drawing.svg import draw
 from gapless.report.figures import Figures
-from gapless.report.svg import draw
-from gapless.search.result import Curve, Interval, Pillar
 
 
 def of(content: Content) -> tuple[Content, Figures]:

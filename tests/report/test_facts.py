@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from report_contents import STRONG, digits, no_gain, plain_won, regression, side, trial, with_result, with_task, worse
 
-from gapless.report import facts
-from gapless.report.content import Content, shares
+from gapless.evidence.result import Interval, Length, QuickModel, Training, TrialCounts
+from gapless.report import facts, text
+from gapless.report.content import Content
 from gapless.report.figures import Figures
-from gapless.search.result import Interval, Pillar, TrialCounts
+from gapless.report.html import render
 
 
 def of(content: Content) -> tuple[Content, Figures]:
@@ -41,7 +42,6 @@ def test_plain_won():
     assert head.title == "No detectable gain"
     assert "No recipe ranked above the plain model" in head.evidence
     assert head.scores == "The plain model gets 87.4 % of new pictures right."
-    assert facts.pillars(*of(plain_won())) == ["The plain model uses none of the four pillars."]
     assert len(facts.gap(*of(plain_won()))) == 1
 
 
@@ -85,43 +85,22 @@ def test_a_gap_that_grows_or_turns_is_not_closed():
     assert "%" not in facts.gap(*of(none_before))[2]
 
 
-def test_what_a_pillar_gave_is_the_loss_without_it():
-    found = shares(digits())
-    assert [s.words for s in found] == ["augmentation", "batch norm", "dropout", "weight decay"]
-    assert found[0].gave == Interval(0.049, 0.032, 0.066)
-    assert [s.effect for s in found] == ["helps", "helps", "may be nothing", "not measured"]
-
-
-def test_a_pillar_that_hurts():
-    content = with_result(digits(), pillars=(Pillar("dropout", Interval(0.02, 0.01, 0.03)),))
-    (share,) = shares(content)
-    assert share.effect == "hurts"
-    assert share.gave == Interval(-0.02, -0.03, -0.01)
-
-
-def test_pillars_that_add_up_to_less_or_more():
-    less = (Pillar("dropout", Interval(-0.01, -0.02, 0.0)), Pillar("augment", Interval(-0.03, -0.04, -0.02)))
-    more = (Pillar("dropout", Interval(-0.05, -0.06, -0.04)), Pillar("augment", Interval(-0.06, -0.07, -0.05)))
-    first = facts.pillars(*of(with_result(digits(), pillars=less)))
-    assert "cost 4.0 points in sum; the whole recipe gives +8.1 points" in first[0]
-    assert "what one does, another can partly do" in first[0]
-    assert first[1] == "Off in the best recipe: batch norm, weight decay."
-    assert "more beside the others" in facts.pillars(*of(with_result(digits(), pillars=more)))[0]
-
-
-def test_no_pillar_measured():
-    content, f = of(with_result(digits(), pillars=(Pillar("decay", None), Pillar("augment", None))))
-    assert facts.pillars(content, f) == ["Off in the best recipe: dropout, batch norm."]
-    assert [s.effect for s in shares(content)] == ["not measured"] * 2
-    assert "as a whole" in facts.pillars(*of(with_result(digits(), pillars=())))[0]
+def test_the_change_of_the_gap_has_its_interval():
+    told = facts.gap(*of(with_result(digits(), closed=Interval(0.092, 0.08, 0.104))))[2]
+    assert "of the gap (smaller by 8.0 to 10.4, 95 % interval): the score on new pictures rose" in told
+    grown = facts.gap(*of(with_result(digits(), closed=Interval(-0.02, -0.05, 0.01))))[2]
+    assert "(larger by -1.0 to 5.0, 95 % interval)" in grown
 
 
 def test_optimism_is_told_as_a_warning_and_as_its_absence():
     told = facts.optimism(*of(digits()))
-    assert "scored 97.9 %, on new ones 95.5 %: 2.4 points too good" in told
+    assert "The best training of the search scored 97.9 % on pictures that ranked the recipes" in told
+    assert "the winner gets 95.5 % on new ones: 2.4 points less" in told
+    assert "The winner itself" not in told
+    assert "The winner itself scored 91.7 % there." in facts.optimism(*of(with_result(digits(), ranked=0.9167)))
     assert "the best of 59 trainings on 30 pictures" in told
     none = facts.optimism(*of(with_result(digits(), selection_optimism=-0.005)))
-    assert "scored 95.0 %, no more than the 95.5 % on new ones" in none
+    assert "no more than the 95.5 % of the winner on new ones" in none
 
 
 def test_protocol_names_its_numbers_and_its_limit():
@@ -135,7 +114,7 @@ def test_protocol_names_its_numbers_and_its_limit():
     assert "ranked on 30 pictures it was not trained on, over 3 different splits" in steps
     assert "the same 5 seeds" in steps
     assert "Satterthwaite" in steps
-    assert "The verdict holds for this training set." in steps
+    assert "The verdict holds for models trained on these pictures." in steps
     assert "What the losses of these trainings show to be luck" in steps
     one = with_task(with_result(digits(), trials=TrialCounts(7, 0, 0)), select_parts=1)
     assert (
@@ -158,6 +137,61 @@ def test_summary_is_the_trials_own_word_for_the_recipe():
     content = digits()
     assert content.summary == "dropout .3, batch norm, decay .05, rotate 15, translate .1"
     assert plain_won().summary == "plain"
-    other_rate = replace(content, trials=(trial(0, recipe=STRONG, summary="same recipe", lr=0.5),))
-    assert other_rate.summary == "same recipe"
+    other = replace(content, trials=(replace(trial(0, summary="another"), candidate=content.best + 1),))
+    assert other.summary == ""
     assert replace(content, trials=()).summary == ""
+
+
+STEPS = ((8, 0.003, 0.61), (16, 0.01, 0.52), (32, 0.01, 0.515))
+
+
+def trained(found: Length | None, epochs: int = 24) -> Content:
+    return with_result(digits(), training=Training(epochs, 64, "adamw", "cpu", found))
+
+
+def test_short_trainings_are_said_first():
+    still = trained(Length(STEPS, 32, settled=False, enough=8.2))
+    said = facts.length(still)
+    assert said.startswith(
+        "Short trainings: 24 epochs for recipes, and the plain model was still improving at 32 epochs."
+    )
+    assert "--minutes 9 " in said
+    assert text.verdict(still)[0] == said
+    assert said in render(still)
+    needs = facts.length(trained(Length(STEPS, 32, settled=True, enough=8.2)))
+    assert "the plain model needs 32 epochs" in needs
+
+
+def test_where_trainings_were_long_enough_nothing_is_said():
+    for content in (trained(None), trained(Length(STEPS, 16, settled=True, enough=None), 64)):
+        assert facts.length(content) == ""
+        assert text.verdict(content)[0].startswith("Improved")
+        assert "Short trainings" not in render(content)
+
+
+def test_the_report_tells_how_the_length_was_found():
+    told = dict(facts.about(trained(Length(STEPS, 16, settled=True, enough=None), 64)))["Length"]
+    assert "0.610 after 8, 0.520 after 16, 0.515 after 32 epochs: 16 epochs is what it needs" in told
+    assert "Recipes were trained for 64 epochs." in told
+    assert "Length" not in dict(facts.about(trained(None)))
+
+
+COMMONEST = QuickModel("the commonest class", 0.11)
+
+
+def beside(*quick: QuickModel) -> str:
+    content = with_result(digits(), quick=quick)
+    said = facts.quick(*of(content))
+    assert (said in text.verdict(content)) == bool(said)
+    assert ("Quick models on the same rows" in render(content)) == bool(said)
+    return said
+
+
+def test_quick_models_stand_beside_the_verdict():
+    assert beside() == ""
+    assert beside(QuickModel("boosting", None, "takes about 40 s, 3 s were left")) == ""
+    weaker = beside(COMMONEST, QuickModel("logistic regression", 0.9))
+    assert weaker == "Quick models on the same rows: the commonest class 11.0 %, logistic regression 90.0 %."
+    as_good = beside(COMMONEST, QuickModel("logistic regression", 0.97))
+    assert as_good.endswith("The network gets 95.5 %: no better than logistic regression, which takes seconds.")
+    assert "has not learned more than that" in beside(QuickModel("the commonest class", 0.96))

@@ -2,17 +2,18 @@
 
 import math
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from report_contents import digits, regression, with_result
 
+from gapless.evidence.result import Interval, MetricFacts
 from gapless.report.figures import Figures, count, duration, one_line, rate, visible
-from gapless.search.result import Interval
 
-PERCENT = Figures(percent=True, digits=1)
-PLAIN = Figures(percent=False, digits=3)
+PERCENT = Figures("accuracy", digits=1)
+PLAIN = Figures("r2", digits=3)
 
 
 def test_accuracy_is_per_cent_and_points():
@@ -124,3 +125,21 @@ def test_one_line():
     assert one_line("a\n  b\t\tc\r\nd") == "a b c d"
     assert one_line("x" * 300, 200) == "x" * 199 + "…"
     assert one_line("x" * 200, 200) == "x" * 200
+
+
+def test_an_error_is_written_as_people_know_it():
+    """Within gapless it is below zero; a difference says how much less there is."""
+    f = Figures("mae", digits=1)
+    assert f.score(-12.34) == f.points(-12.34) == "12.3"
+    assert f.score(0.0) == f.score(-0.0) == "0.0"
+    assert f.change(1.25) == "1.2 less mae"
+    assert f.change(-0.3) == "-0.3 less mae"
+    assert f.size(0.8) == "0.8 in mae"
+    assert f.axis == ", minus mae"
+
+
+def test_errors_have_the_digits_of_their_interval():
+    """Prices in the hundred thousands, or millimetres in metres: two digits of the half width."""
+    result = replace(with_result(regression()).result, metric=MetricFacts("rmse", False))
+    for half, digits_shown in ((2500.0, 0), (31.0, 0), (0.4, 2), (0.0021, 4), (0.0, 3)):
+        assert Figures.of(replace(result, gain=Interval(0.0, -half, half))).digits == digits_shown

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from report_contents import samples
 
-from gapless.report.content import Samples
-from gapless.report.pictures import DRAWS, LIMIT, ROWS, Sheet, sheet
+from gapless.diagnose.examples import Samples
+from gapless.report.drawing.pictures import DRAWS, LIMIT, ROWS, Sheet, sheet
 
 
 def pixels(page: Sheet) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gapless.augment.image.preview import Cell, Marks, Preview, Row
-from gapless.report.sheet import LONGEST, SHORTEST, draw
+from gapless.report.drawing.sheet import LONGEST, SHORTEST, draw
 
 PAPER = (255, 255, 255)
 LEFT = 24 + 176

@@ -6,9 +6,9 @@ from report_contents import digits, page_of, plain_won, snippets
 from report_dom import parse
 
 from gapless.report import facts, text
+from gapless.report.changes import Part, Preview
 from gapless.report.figures import Figures
 from gapless.report.html import render
-from gapless.report.marked import Part, Preview
 
 
 def test_the_drop_is_told_with_its_interval_beside_the_gain_there() -> None:

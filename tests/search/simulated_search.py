@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 
 from gapless.recipe import Recipe, presets
+from gapless.run.journal import Event
 from gapless.search.book import Book, Candidate, Trial, event_of
-from gapless.search.journal import Event
 from gapless.search.race import Race, Start
 from gapless.search.space import KNOBS, RATES
 
 World = Callable[[Recipe, float, int], float | None]
 """The score of a recipe at a learning rate on a split; None: its training fails."""
+EPOCHS, PLAIN_EPOCHS = 12, 6
+"""Of the trainings of recipes and of the plain model."""
 
 
 def race(kind: str = "table", splits: int = 3, opening_splits: int = 1, rows: int = 0, seed: int = 0) -> Race:
     openings = {"plain": Recipe()} | {f"preset {name}": recipe for name, recipe in presets(kind).items()}
-    return Race(openings, KNOBS[kind], RATES["adamw"], splits, opening_splits, rows, seed)
+    return Race(openings, KNOBS[kind], RATES["adamw"], splits, opening_splits, rows, seed, EPOCHS, PLAIN_EPOCHS)
 
 
 def bumpy(best: dict[str, float] | None = None, noise: float = 0.02, fails_above: float = math.inf) -> World:
@@ -78,8 +80,11 @@ class Search:
         score = self.world(candidate.recipe, candidate.lr, key[1])
         facts: dict[str, Any] = {"status": "failed", "reason": "the loss became nan"}
         if score is not None:
-            facts = {"status": "finished", "score": score, "loss": 1 - score, "rungs": ((1, score - 0.1), (3, score))}
-        trial = Trial(len(self.book.trials), key[0], candidate.phase, key[1], seed=key[1], epochs=3, **facts)
+            rungs = ((candidate.epochs // 3, score - 0.1), (candidate.epochs, score))
+            facts = {"status": "finished", "score": score, "loss": 1 - score, "rungs": rungs}
+        trial = Trial(
+            len(self.book.trials), key[0], candidate.phase, key[1], seed=key[1], epochs=candidate.epochs, **facts
+        )
         self.write(event_of(trial))
 
     def run(self, trials: int, workers: int = 1, order: np.random.Generator | None = None) -> Search:

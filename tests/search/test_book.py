@@ -39,7 +39,7 @@ def through_the_file(event: dict[str, Any]) -> dict[str, Any]:
 
 @given(recipes, st.floats(1e-5, 1), st.text(max_size=20))
 def test_a_candidate_comes_back_as_it_was(recipe: Recipe, lr: float, origin: str) -> None:
-    candidate = Candidate(0, recipe, lr, "moves", origin)
+    candidate = Candidate(0, recipe, lr, 9, "moves", origin)
     book = Book([through_the_file(event_of(candidate))])
     assert book.candidates == [candidate]
     assert book.known(recipe, lr)
@@ -48,7 +48,7 @@ def test_a_candidate_comes_back_as_it_was(recipe: Recipe, lr: float, origin: str
 
 @given(trials)
 def test_a_trial_comes_back_as_it_was(trial: Trial) -> None:
-    book = Book([through_the_file(event_of(trial))])
+    book = Book([candidate(0), through_the_file(event_of(trial))])
     assert book.trials == [trial]
     final = trial.phase == "finals"
     assert book.ended(0, final=final) == {trial.split: trial}
@@ -65,7 +65,8 @@ def a_trial(candidate: int, split: int, score: float | None, phase: str = "moves
 
 
 def candidate(number: int) -> dict[str, Any]:
-    return through_the_file(event_of(Candidate(number, Recipe(decay=Decay(strength=0.1 + number)), 0.01, "moves", "x")))
+    recipe = Recipe(decay=Decay(strength=0.1 + number))
+    return through_the_file(event_of(Candidate(number, recipe, 0.01, 6, "moves", "x")))
 
 
 def test_ranks_and_relative_scores_by_hand() -> None:
@@ -85,9 +86,9 @@ def test_ranks_and_relative_scores_by_hand() -> None:
     assert (final.score, final.loss) == pytest.approx((0.1, 0.9))
     assert book.relative(0) == pytest.approx(((0.8 - 0.85) + (0.6 - 0.6)) / 2)
     assert book.relative(1) == pytest.approx(0.05)
-    assert book.at_rung(0, 2) == pytest.approx([0.7, 0.8])
-    assert book.at_rung(7, 6) == []  # the finals are apart
-    assert book.at_rung(5, 6) == []
+    assert book.at_rung(0, 1) == pytest.approx([0.7, 0.8])  # after a third of six epochs
+    assert book.at_rung(7, 3) == []  # the finals are apart
+    assert book.at_rung(5, 3) == []
     assert {s: t.status for s, t in book.ended(1).items()} == {0: "finished", 1: "failed"}
 
 

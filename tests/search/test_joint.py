@@ -41,7 +41,7 @@ def test_within_the_priors(kind: str, optimizer: str) -> None:
         assert Recipe.from_dict(recipe.to_dict()) == recipe
         assert rates.notches[1] * 0.95 <= lr <= rates.notches[-2] * 1.05
         assert lr == float(f"{lr:.2g}")
-        assert recipe.augment_part.ops or recipe.augment_part.pick is None
+        assert recipe.augment.ops or recipe.augment.pick is None
         for knob in KNOBS[kind]:
             value = knob.read(recipe)
             off[knob.name] += value == 0
@@ -56,7 +56,7 @@ def test_only_the_knobs_it_is_given() -> None:
     for seed in range(20):
         recipe, _ = propose([], few, ADAMW, seed)
         assert set(recipe.pillars()) <= {"decay", "augment"}
-        assert not recipe.augment_part.mixup
+        assert not recipe.augment.mixup
 
 
 def test_drawn_to_what_did_well() -> None:

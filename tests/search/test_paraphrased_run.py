@@ -13,17 +13,18 @@ import torch
 from command import Ran, events, figures, gapless
 from small_tasks import texts
 
-from gapless import cli
+from gapless.cli import tune as cli
 from gapless.data import Task
+from gapless.evidence.result import Result
+from gapless.evidence.rivals import Rival
 from gapless.recipe import Augment, Op, Recipe
-from gapless.report.write import python_lines
-from gapless.search import outcome
+from gapless.report import collect as outcome
+from gapless.report.snippet import python_lines
 from gapless.search.joint import propose
-from gapless.search.result import Result
-from gapless.search.run import TuneOptions
+from gapless.search.options import TuneOptions
 from gapless.search.space import RATES, moves
+from gapless.search.stages import Finished
 from gapless.search.supported import supported
-from gapless.search.tune import Finished
 from gapless.train.texts import Encodes
 
 TINY = ("--epochs", "2", "--width", "4", "--workers", "1", "--seed", "1")
@@ -67,14 +68,14 @@ def test_the_search_opens_with_them_and_goes_on_with_them(brought: Path) -> None
     first = next(e for e in found if e["origin"] == OPENING)
     assert first["phase"] == "opening"
     recipe = Recipe.from_dict(first["recipe"])
-    assert recipe.augment_part.ops == TRANSLATED.augment_part.ops
+    assert recipe.augment.ops == TRANSLATED.augment.ops
     assert recipe.dropout.hidden == 0.2, "the light preset's"
     model = texts().model
     found = supported(replace(own_words(), model=model))
     assert {"back translation off", "back translation on"} == {
         m.name for r in (recipe, Recipe()) for m in moves(r, 0.01, found, RATES["adamw"]) if "translation" in m.name
     }
-    joint = [propose([], found, RATES["adamw"], seed)[0].augment_part.ops for seed in range(12)]
+    joint = [propose([], found, RATES["adamw"], seed)[0].augment.ops for seed in range(12)]
     assert 4 < sum(bool(ops) and ops[0].op == "back_translate" for ops in joint) < 12
     assert not any(o.op == "contextual" for ops in joint for o in ops)
     assert all(e["status"] != "failed" for e in events(brought) if e["event"] == "trial")
@@ -140,7 +141,7 @@ def test_the_lines_of_a_task_that_brings_its_own(tmp_path: Path) -> None:
 
 
 def test_the_lines_name_every_maker() -> None:
-    part = Augment(ops=(*TRANSLATED.augment_part.ops, Op(op="contextual", strength=1.0)), pick=1)
+    part = Augment(ops=(*TRANSLATED.augment.ops, Op(op="contextual", strength=1.0)), pick=1)
     options = TuneOptions(Path("run"), translator="apertium", masked_model=Path("bert"))
     code = python_lines(texts(), Recipe(augment=part), 0.01, options)
     compile(code, "lines", "exec")
@@ -204,7 +205,7 @@ def test_it_goes_on_with_the_same_paraphrases(again: Translated, monkeypatch: py
     before = figures(again.folder)
     lines = (again.folder / "journal.jsonl").read_text().splitlines(keepends=True)
     (again.folder / "journal.jsonl").write_text("".join(lines[: len(lines) // 2]))
-    monkeypatch.setattr("gapless.augment.text.translate_apertium.Apertium.translate", None)  # all is in the cache
+    monkeypatch.setattr("gapless.augment.text.paraphrase.apertium.Apertium.translate", None)  # all is in the cache
     ran = gapless(*again.arguments, "--out", again.folder)
     assert ran.code == 0, ran.err
     assert figures(again.folder) == before
@@ -236,8 +237,8 @@ def test_what_is_handed_back_says_what_it_needs(again: Translated, monkeypatch: 
     """Of a recipe that improves; that it does is made up."""
     measured = outcome.result
 
-    def improved(task: Task, options: TuneOptions, finished: Finished) -> Result:
-        return replace(measured(task, options, finished), verdict="improved")
+    def improved(task: Task, options: TuneOptions, finished: Finished, quick: tuple[Rival, ...]) -> Result:
+        return replace(measured(task, options, finished, quick), verdict="improved")
 
     with_named(again.folder, OPENING)
     monkeypatch.setattr(outcome, "result", improved)
@@ -245,7 +246,7 @@ def test_what_is_handed_back_says_what_it_needs(again: Translated, monkeypatch: 
     assert ran.code == 0, ran.err
     handed = (again.folder / "recipe.toml").read_text()
     assert "\n# back_translate (by apertium): from paraphrases of the training texts, made ahead. recipe.v" in handed
-    assert [o.op for o in Recipe.from_toml(handed).augment_part.ops] == ["back_translate"]
+    assert [o.op for o in Recipe.from_toml(handed).augment.ops] == ["back_translate"]
     assert "paraphrases['back_translate'] = back_translations(train_texts, 'apertium')" in ran.err
     assert "indices=rows, resources=resources)" in ran.err
     assert "back_translations" in (again.folder / "report.html").read_text()
@@ -267,7 +268,7 @@ def test_the_time_of_translating_is_not_counted_in_the_budget(tmp_path: Path, mo
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "paraphrased", slow)
-    monkeypatch.setattr("gapless.search.tune.tune", noted)
+    monkeypatch.setattr("gapless.api.search", noted)
     before = time.monotonic()
     gapless("tune", "test_paraphrased_run:own_words", "--minutes", 1, "--translator", "apertium", "--out", tmp_path)
     assert begun[0] >= before + 0.3
@@ -288,7 +289,7 @@ def test_where_nothing_came_back_in_other_words_there_is_nothing_to_try(
 
     monkeypatch.setattr("test_paraphrased_run.own_words", lambda: bare)
     monkeypatch.setattr("gapless.data.paraphrases.back_translations", lost)
-    monkeypatch.setattr("gapless.search.tune.tune", noted)
+    monkeypatch.setattr("gapless.api.search", noted)
     ran = gapless("tune", "test_paraphrased_run:own_words", "--translator", "apertium", "--out", tmp_path / "run")
     assert "back_translate: 0 of 60 texts have a paraphrase by apertium that keeps what is protected" in ran.err
     assert "not counted in --minutes; kept on disk. There is nothing to try, so the search leaves it out." in ran.err

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from simulated_search import Search, World, bumpy, race
+from simulated_search import PLAIN_EPOCHS, Search, World, bumpy, race
 
 from gapless.recipe import Decay, Recipe, presets
 from gapless.search.book import Book, Candidate, Rank, Trial, event_of
@@ -147,10 +147,10 @@ def by_origin(known: Book, scores: dict[str, list[float]]) -> Book:
     number = len(known.candidates)
     for origin, row in scores.items():
         decay = Recipe(decay=Decay(strength=0.01 + 0.01 * number))
-        known.take({**event_of(Candidate(number, decay, 0.01, "moves", origin)), "at": 0.0})
+        known.take({**event_of(Candidate(number, decay, 0.01, 9, "moves", origin)), "at": 0.0})
         for split, score in enumerate(row):
             t = Trial(
-                len(known.trials), number, "moves", split, 0, 3, "finished", score, 1 - score, rungs=((3, score),)
+                len(known.trials), number, "moves", split, 0, 3, "finished", score, 1 - score, rungs=((9, score),)
             )
             known.take({**event_of(t), "at": 0.0})
         number += 1
@@ -298,7 +298,7 @@ def test_several_workers_never_idle_never_twice(name: str, workers: int, order: 
 
 def test_rung_rule() -> None:
     book = Book()
-    candidate = Candidate(0, Recipe(), 0.01, "moves", "x")
+    candidate = Candidate(0, Recipe(), 0.01, 9, "moves", "x")
     book.take({**event_of(candidate), "at": 0.0})
 
     def add(score: float, phase: str = "moves", split: int = 0) -> None:
@@ -307,21 +307,21 @@ def test_rung_rule() -> None:
 
     for score in (0.2, 0.5, 0.6):
         add(score)
-        assert keeps_on(book, 0, 3, 0.0)  # too few to judge by
+        assert keeps_on(book.at_rung(0, 1), 0.0)  # too few to judge by
     for _ in range(5):
         add(0.9, phase="finals")  # of another kind: they do not count
         add(0.9, split=1)
-    assert keeps_on(book, 0, 3, 0.0)
+    assert keeps_on(book.at_rung(0, 1), 0.0)
     add(0.7)
     third = float(np.quantile([0.2, 0.5, 0.6, 0.7], 1 / 3))
-    assert keeps_on(book, 0, 3, third)
-    assert not keeps_on(book, 0, 3, math.nextafter(third, 0))
-    assert keeps_on(book, 0, 5, 0.0)  # nobody was scored at this epoch
+    assert keeps_on(book.at_rung(0, 1), third)
+    assert not keeps_on(book.at_rung(0, 1), math.nextafter(third, 0))
+    assert keeps_on(book.at_rung(0, 2), 0.0)  # nobody was scored at this rung
 
 
 def test_stopped_trials_are_out_but_count_at_their_rung() -> None:
     rules, book = race(), by_origin(Book(), {"champion": [0.8, 0.8, 0.8], "other": [0.9]})
-    stopped = Trial(9, 1, "moves", 1, 0, 3, "stopped", 0.3, 0.7, rungs=((1, 0.3),))
+    stopped = Trial(9, 1, "moves", 1, 0, 3, "stopped", 0.3, 0.7, rungs=((3, 0.3),))
     book.take({**event_of(stopped), "at": 0.0})
     assert rules.behind(book, book.candidates[1], rules.champion(book))
     assert book.at_rung(1, 1) == [0.3]
@@ -330,5 +330,5 @@ def test_stopped_trials_are_out_but_count_at_their_rung() -> None:
 
 def test_start_of_a_new_candidate_has_the_next_number() -> None:
     start = race().next(Book(), set())
-    assert start == Start(Candidate(0, Recipe(), 3e-3, "opening", "plain"), 0)
+    assert start == Start(Candidate(0, Recipe(), 3e-3, PLAIN_EPOCHS, "opening", "plain"), 0)
     assert replace(race(), seed=9).next(Book(), set()) == start

@@ -112,8 +112,8 @@ def test_a_regression_has_no_labels_to_smooth() -> None:
     assert "label smoothing" in {k.name for k in knobs("table", 3)}
     assert "label smoothing" not in {k.name for k in knobs("table", 0)}
     strong = presets("image")["strong"]
-    assert strong.augment_part.label_smoothing
-    assert not fit(strong, "image", 0).augment_part.label_smoothing
+    assert strong.augment.label_smoothing
+    assert not fit(strong, "image", 0).augment.label_smoothing
     assert fit(strong, "image", 10) == strong
 
 
@@ -136,7 +136,7 @@ def test_rates_are_notches_that_climb() -> None:
 
 
 def of(recipe: Recipe) -> tuple[list[str], int | None]:
-    part = recipe.augment_part
+    part = recipe.augment
     return [o.op for o in part.ops], part.pick
 
 
@@ -147,7 +147,7 @@ def test_one_that_puts_in_another_text_stands_first_and_beside_pick_1() -> None:
     one = back.write(some, 0.5)
     assert of(one) == (["back_translate", "typos", "keyboard"], None)
     assert of(typos.write(back.write(Recipe(), 0.5), 0.1)) == of(one)
-    assert one.augment_part.ops[0] == Op(op="back_translate", strength=1.0, p=0.5)
+    assert one.augment.ops[0] == Op(op="back_translate", strength=1.0, p=0.5)
     two = other.write(one, 0.25)
     assert of(two) == (["contextual", "back_translate", "typos", "keyboard"], 1), "both: each text gets one of them"
     assert of(pick.write(two, 0.0)) == (["contextual", "typos", "keyboard"], None)
@@ -239,7 +239,7 @@ def test_moves_leave_nothing_without_effect_behind(kind: str) -> None:
     """Two recipes that do the same must be equal, or the search tries both: no pick without ops to pick from."""
     for recipe in starts(kind):
         for move in moves(recipe, 0.01, KNOBS[kind], RATES["adamw"]):
-            part = move.recipe.augment_part
+            part = move.recipe.augment
             assert part.ops or part.pick is None, move.name
 
 

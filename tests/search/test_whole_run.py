@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from command import events
+from command import TRIALS, events
 from conftest import Finished
 from torch import nn
 
-from gapless.data.builtin import digits
+from gapless.data.readers.builtin import digits
 from gapless.data.splits import complete
+from gapless.evidence.parts import called, waves
 from gapless.recipe import Recipe
-from gapless.search.run import TuneOptions
+from gapless.search.book import Book
+from gapless.search.options import TuneOptions
 
 
 def numbers(value: Any) -> bool:
@@ -81,7 +83,9 @@ def test_result_has_every_promised_key(finished: Finished) -> None:
     assert numbers(result["selection_optimism"])
     pillars = [p["name"] for p in result["pillars"]]
     assert pillars == list(Recipe.from_dict(result["best"]["recipe"]).pillars())
-    assert all(interval(p["without"]) for p in result["pillars"])
+    assert all(interval(p[of]) for p in result["pillars"] for of in ("without", "alone", "shapley"))
+    assert sum(p["shapley"]["mean"] for p in result["pillars"]) == pytest.approx(gain, abs=1e-6)
+    assert len(result["synergies"]) == len(pillars) * (len(pillars) - 1) // 2
     assert set(result["trials"]) == {"finished", "stopped", "failed"}
     assert result["seconds"] > 0
     assert result["seed"] == 1
@@ -106,7 +110,7 @@ def test_the_journal_tells_the_same_story(finished: Finished) -> None:
     kinds = [e["event"] for e in told]
     assert kinds[:2] == ["run", "plan"]
     ended = [e for e in told if e["event"] == "trial"]
-    assert len([e for e in ended if e["phase"] != "finals"]) == 12
+    assert len([e for e in ended if e["phase"] != "finals"]) == TRIALS
     counts = {s: sum(e["status"] == s for e in ended) for s in ("finished", "stopped", "failed")}
     assert result["trials"] == counts
     # the winner is named before a row of confirm is looked at, and once
@@ -129,15 +133,17 @@ def test_plain_opens_and_is_tuned_like_the_others(finished: Finished) -> None:
 
 def test_the_winner_is_the_best_of_the_finals(finished: Finished) -> None:
     told = events(finished.folder)
-    finals: dict[int, list[tuple[float, float]]] = {}
-    for e in told:
-        if e.get("phase") == "finals":
-            finals.setdefault(e["candidate"], []).append((e["score"], -e["loss"]))
+    book = Book({k: v for k, v in e.items() if k != "crc"} for e in told)
+    entered = next(e for e in told if e["event"] == "finals")
+    splits = sorted({e["split"] for e in told if e.get("phase") == "finals"})
+    assert len(splits) == entered["splits"] == 5
+    ranks = {c: book.rank(c, splits, final=True) for c in entered["entrants"]}
     named = next(e for e in told if e["event"] == "named")
-    assert {len(rows) for rows in finals.values()} == {5}
-    means = {c: tuple(np.mean(rows, axis=0)) for c, rows in finals.items() if c != named["plain"]}
-    assert len(means) >= 2
-    assert named["best"] == max(means, key=lambda c: means[c])
+    assert named["best"] == max(ranks, key=lambda c: ranks[c])
+    plains = [c for c in ranks if not book.candidates[c].recipe.active]
+    assert len(plains) >= 2
+    assert len(ranks) - len(plains) >= 2
+    assert named["plain"] == max(plains, key=lambda c: ranks[c])
 
 
 def test_trials_on_one_split_share_their_seed(finished: Finished) -> None:
@@ -154,9 +160,9 @@ def test_both_sides_have_the_same_seeds_and_so_have_the_pillars(finished: Finish
     told = [e for e in events(finished.folder) if e["event"] == "confirm"]
     seeds = {model: {e["seed"] for e in told if e["model"] == model} for model in {e["model"] for e in told}}
     assert seeds["plain"] == seeds["best"]
-    assert {m for m in seeds if m.startswith("without ")} == {
-        f"without {p['name']}" for p in finished.ran.json["pillars"]
-    }
+    names = [p["name"] for p in finished.ran.json["pillars"]]
+    subsets = {called(s, names) for wave in waves(names) for s in wave}
+    assert set(seeds) == {"plain", "best", *subsets}
     assert all(found == seeds["plain"] for found in seeds.values())
 
 
@@ -187,7 +193,7 @@ def test_the_report_works_offline_and_says_the_same(finished: Finished) -> None:
 
 def test_the_lines_that_apply_the_recipe_run(finished: Finished) -> None:
     """The Python lines of the report, taken from it word for word, train a model of the user's."""
-    from gapless.report.write import python_lines
+    from gapless.report.snippet import python_lines
 
     task = complete(digits(), 60, 1)
     images = torch.from_numpy(task.develop.x).permute(0, 3, 1, 2).float() / 255

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_tasks import pictures, table, with_model
 
-from gapless.augment import draws
+from gapless import draws
 from gapless.data import Rows, Task
 from gapless.recipe import Augment, Op, Recipe
-from gapless.recipe.augment import vary
+from gapless.recipe.batch import vary
 from gapless.train import loop
 from gapless.train.batches import Feed, Scale
 from gapless.train.memory import keep_big_blocks

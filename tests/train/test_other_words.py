@@ -13,7 +13,7 @@ def test_texts_are_shown_in_the_other_words_of_the_task() -> None:
     task = in_other_words()
     always = Augment(ops=(Op(op="back_translate", strength=1.0),))
     shown: dict[str, list[str]] = {}
-    for name, part in (("half", IN_OTHER_WORDS.augment_part), ("always", always)):
+    for name, part in (("half", IN_OTHER_WORDS.augment), ("always", always)):
         t = trainer(task, Recipe(augment=part))
         batches = t._varied([np.arange(30), np.arange(30, 60)])  # pyright: ignore[reportPrivateUsage]
         shown[name] = [text for inputs, _ in batches for text in inputs if isinstance(text, str)]

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
 from small_tasks import Drops, pictures, table
 from torch import Tensor, nn
 
 from gapless.data import Rows, Task
+from gapless.metrics import METRICS
 from gapless.recipe import Recipe, preset
 from gapless.train.batches import Feed, Scale
 from gapless.train.loop import Diverged, Plan, Trainer, build
@@ -72,6 +73,26 @@ def test_r2_as_scikit_learn_has_it() -> None:
     assert 0.3 < found.mean < 0.99
     assert found.each.mean() == pytest.approx(found.mean, abs=1e-6)
     assert found.loss == pytest.approx(float(np.mean((guess.numpy() - shifted.y) ** 2)) / sd**2, rel=1e-4)
+
+
+def test_errors_are_in_the_unit_of_the_target() -> None:
+    task = table(outputs=0)
+    mean, sd = Scale.of(task.develop, 0, np.arange(len(task.develop))).target
+    guess = torch.randn(len(task.develop), generator=torch.Generator().manual_seed(0))
+    found = score(Fixed(guess[:, None]), feed_of(task), metric=METRICS["rmse"])
+    assert -found.mean == pytest.approx(root_mean_squared_error(task.develop.y, guess * sd + mean), rel=1e-5)
+    np.testing.assert_allclose(found.answers, guess * sd + mean, rtol=1e-5)
+
+
+def test_another_metric_has_the_same_loss_and_answers() -> None:
+    task = pictures(100)
+    outputs = torch.randn(100, 10, generator=torch.Generator().manual_seed(0))
+    one, other = (score(Fixed(outputs), feed_of(task), metric=METRICS[m]) for m in ("accuracy", "log-loss"))
+    assert one.loss == other.loss
+    assert one.answers.tolist() == other.answers.tolist() == outputs.argmax(1).tolist()
+    assert -other.mean == pytest.approx(
+        log_loss(task.develop.y, outputs.double().softmax(1), labels=range(10)), rel=1e-4
+    )
 
 
 def test_r2_of_the_mean_is_zero_and_worse_is_negative() -> None:

@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from gapless.augment.guard import Row, measure
-from gapless.augment.guard_estimates import changed_share, collision_tests
-from gapless.augment.guard_judges import _OneThread, image_classifier, text_classifier
+from gapless.diagnose.label_estimates import changed_share, collision_tests
+from gapless.diagnose.label_judges import _OneThread, image_classifier, text_classifier
+from gapless.diagnose.labels import Row, measure
 
 JUDGES = {"good": 1, "bad": 0, "funny": 1, "dull": 0, "warm": 1, "cold": 0, "bright": 1, "grim": 0}
 THINGS = ["film", "plot", "cast", "music", "story", "ending", "hotel", "food", "service", "room"]

@@ -9,7 +9,7 @@ from scipy import stats
 from worlds import null_pictures, null_table, run
 
 from gapless.data import Task
-from gapless.search.result import Result
+from gapless.evidence.result import Result
 
 WORLDS: dict[str, tuple[Callable[[int], Task], int, int]] = {
     # the world, and how many runs in the short form and in the long one

@@ -8,8 +8,8 @@ from scipy import stats
 from worlds import few_digits, fresh, noisy_rows, run, true_scores
 
 from gapless.data import Task
-from gapless.search.result import Result
-from gapless.search.tune import Finished
+from gapless.evidence.result import Result
+from gapless.search.stages import Finished
 
 Run = tuple[Task, Finished, Result]
 

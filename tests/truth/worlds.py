@@ -10,11 +10,11 @@ from small_tasks import with_model
 
 from gapless.data import Rows, Task
 from gapless.data.source import SourceOptions, load
+from gapless.evidence.result import Result
 from gapless.recipe import Recipe
-from gapless.search import outcome
-from gapless.search.result import Result
-from gapless.search.run import TuneOptions
-from gapless.search.tune import Finished, tune
+from gapless.report import collect as outcome
+from gapless.search.options import TuneOptions
+from gapless.search.stages import Finished, tune
 from gapless.train.batches import Feed
 from gapless.train.loop import Trainer
 from gapless.train.scores import score

@@ -11,7 +11,7 @@ from gapless.batchnorm.convert import (
     to_sync,
 )
 from gapless.batchnorm.fold import fold
-from gapless.batchnorm.insert import Inserted, Placement, insert, remove
+from gapless.batchnorm.insert import insert, remove
 from gapless.batchnorm.layers import BatchNorm, BatchRenorm, FrozenBatchNorm, GhostBatchNorm, SplitBatchNorm
 from gapless.batchnorm.statistics import Drift, DropoutShift, Reestimated, adapt, drift, dropout_shift, reestimate
 
@@ -23,8 +23,6 @@ __all__ = [
     "DropoutShift",
     "FrozenBatchNorm",
     "GhostBatchNorm",
-    "Inserted",
-    "Placement",
     "Reestimated",
     "SplitBatchNorm",
     "adapt",

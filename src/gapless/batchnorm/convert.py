@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from gapless.batchnorm.insert import Placement, forward_hooks, refuse_wrapped
+from gapless.batchnorm.insert import forward_hooks
 from gapless.batchnorm.layers import (
     AnyBatchNorm,
     BatchNorm,
@@ -22,9 +22,13 @@ from gapless.batchnorm.layers import (
     GhostBatchNorm,
     SplitBatchNorm,
 )
+from gapless.errors import UsageError
+from gapless.kinds import BatchNormType, does_more
+from gapless.surgery import Addition, Args, Kwargs, Placement, add, additions, refuse_replaced, refuse_wrapped, take_out
 
 _PLAIN: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, BatchNorm)
 _OURS: tuple[type[nn.Module], ...] = (GhostBatchNorm, BatchRenorm, SplitBatchNorm)
+_KNOWN = (*_PLAIN, *_OURS, FrozenBatchNorm)  # what stays as it is because it is one of these stays on purpose
 _TENSORS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
@@ -38,12 +42,32 @@ class _Swap:
     parent_mode: bool
 
 
+class InEval(Addition):
+    """A norm that does more than normalise stays what it is, and runs in eval mode, whatever `train()` is called."""
+
+    def __init__(self, training: bool, learned: tuple[bool, ...]) -> None:
+        self.training, self.learned = training, learned  # before it was frozen
+
+    def before(self, layer: nn.Module, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
+        layer.training = False
+        return args, kwargs
+
+    def removed(self, layer: nn.Module) -> None:
+        layer.training = self.training
+        for parameter, learned in zip(layer.parameters(recurse=False), self.learned, strict=True):
+            parameter.requires_grad_(learned)
+
+    def __str__(self) -> str:
+        return "frozen"
+
+
 @dataclass(frozen=True)
 class Converted:
     """Exchanged layers: `account` says which, `undo()` puts the old ones back with what was learned since."""
 
     account: tuple[Placement, ...]
     swaps: tuple[_Swap, ...] = field(repr=False, compare=False)
+    kept: tuple[nn.Module, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -52,6 +76,8 @@ class Converted:
 
     def undo(self) -> None:
         """Put the old layers back. Parameters and statistics both kinds have keep their present values."""
+        for layer in self.kept:
+            take_out(layer, InEval)
         for swap in self.swaps:
             places = [(parent, name) for parent, name in swap.places if vars(parent)["_modules"].get(name) is swap.new]
             if not places:
@@ -72,7 +98,7 @@ class Converted:
 def to_ghost(model: nn.Module, *, ghost_size: int = 32) -> Converted:
     """Every batch norm becomes a `GhostBatchNorm`: statistics over at most `ghost_size` rows each.
 
-    Raises ValueError as `GhostBatchNorm` does, or when a layer cannot be exchanged (see `freeze`).
+    Raises UsageError as `GhostBatchNorm` does, or when a layer cannot be exchanged (see `freeze`).
     """
     return _exchange(model, _PLAIN, lambda old: GhostBatchNorm(ghost_size=ghost_size, **_settings(old)))
 
@@ -88,7 +114,7 @@ def to_renorm(
 ) -> Converted:
     """Every batch norm becomes a `BatchRenorm`; the steps count from the batches each layer has already seen.
 
-    Raises ValueError as `BatchRenorm` does, or when a layer cannot be exchanged (see `freeze`).
+    Raises UsageError as `BatchRenorm` does, or when a layer cannot be exchanged (see `freeze`).
     """
 
     def build(old: nn.Module) -> nn.Module:
@@ -101,7 +127,7 @@ def to_renorm(
 def to_split(model: nn.Module, *, splits: int = 2) -> Converted:
     """Every batch norm becomes a `SplitBatchNorm` whose auxiliary norms start as copies of it.
 
-    The auxiliary parameters are new: build the optimizer afterwards. Raises ValueError as `SplitBatchNorm` does, or
+    The auxiliary parameters are new: build the optimizer afterwards. Raises UsageError as `SplitBatchNorm` does, or
     when a layer cannot be exchanged (see `freeze`).
     """
 
@@ -118,11 +144,12 @@ def freeze(model: nn.Module, *, train_affine: bool = False) -> Converted:
     """Every batch norm becomes a `FrozenBatchNorm`: neither statistics nor modes move, whatever `train()` is called.
 
     Args:
-        model: changed in place; ghost, renorm and split layers are frozen too.
+        model: changed in place; ghost, renorm and split layers are frozen too. A norm that does more than normalise
+            (timm's carry their activation) keeps its class and is held in eval mode.
         train_affine: let gamma and beta learn on.
 
     Raises:
-        ValueError: a batch norm without running statistics, or with hooks of its own; a model that is itself a
+        UsageError: a batch norm without running statistics, or with hooks of its own; a model that is itself a
             batch norm, or is already compiled or wrapped.
     """
 
@@ -131,7 +158,30 @@ def freeze(model: nn.Module, *, train_affine: bool = False) -> Converted:
         del settings["momentum"]
         return FrozenBatchNorm(train_affine=train_affine, **settings)
 
-    return _exchange(model, (*_PLAIN, *_OURS), build)
+    more = _doing_more(model)
+    found = any(isinstance(m, AnyBatchNorm) and not does_more(m) for m in model.modules())
+    done = _exchange(model, (*_PLAIN, *_OURS), build) if found or not more else Converted((), ())
+    for norm in more.values():
+        own = list(norm.parameters(recurse=False))
+        add(norm, InEval(norm.training, tuple(p.requires_grad for p in own)))
+        norm.training = False
+        for parameter in own:
+            parameter.requires_grad_(train_affine and parameter.requires_grad)
+    lines = [Placement(p, type(n).__name__, "it does more than normalise: held in eval mode") for p, n in more.items()]
+    account = (*(line for line in done.account if line.path not in more), *lines)
+    return Converted(account, done.swaps, tuple(more.values()))
+
+
+def _doing_more(model: nn.Module) -> dict[str, nn.Module]:
+    """The norms that freeze cannot exchange because they do more than normalise, frozen ones left out."""
+    refuse_wrapped(model, "freeze batch norms")
+    norms = {path: m for path, m in model.named_modules() if isinstance(m, BatchNormType) and does_more(m)}
+    norms = {path: m for path, m in norms.items() if not any(isinstance(a, InEval) for a in additions(m))}
+    for path, norm in norms.items():
+        if norm.running_mean is None:
+            raise UsageError(f"{path}: {type(norm).__name__} has no running statistics (track_running_stats=False)")
+    refuse_replaced(norms.values())
+    return dict(norms)
 
 
 def to_sync(model: nn.Module, *, process_group: Any = None) -> Converted:
@@ -141,7 +191,7 @@ def to_sync(model: nn.Module, *, process_group: Any = None) -> Converted:
     only; with one process it is a batch norm. Ghost, renorm, split and frozen layers stay as they are. Differs from
     torch's convert_sync_batchnorm, which thaws frozen layers that are its subclasses, loses hooks and cannot be undone.
 
-    Raises ValueError when a layer cannot be exchanged (see `freeze`).
+    Raises UsageError when a layer cannot be exchanged (see `freeze`).
     """
 
     def build(old: nn.Module) -> nn.Module:
@@ -160,13 +210,13 @@ def to_group_norm(model: nn.Module, *, channels: int = 16) -> Converted:
     larger groups). Ghost, renorm and split layers are exchanged too.
 
     Raises:
-        ValueError: channels below 1, or a layer that cannot be exchanged (see `freeze`).
+        UsageError: channels below 1, or a layer that cannot be exchanged (see `freeze`).
 
     Source: Wu & He 2018, Group Normalization, section 4.1: 16 channels per group do as well as 32 groups, and stay
     sensible for narrow layers, where 32 groups would be instance norm.
     """
     if channels < 1:
-        raise ValueError(f"channels must be at least 1, got {channels}")
+        raise UsageError(f"channels must be at least 1, got {channels}")
 
     def build(old: nn.Module) -> nn.Module:
         settings = _settings(old)
@@ -190,12 +240,12 @@ def to_batch_norm(model: nn.Module, *, dims: Literal[1, 2, 3], momentum: float =
         momentum: torch's, in [0, 1].
 
     Raises:
-        ValueError: another number of axes, or a layer that cannot be exchanged (see `freeze`).
+        UsageError: another number of axes, or a layer that cannot be exchanged (see `freeze`).
     """
     if dims not in (1, 2, 3):
-        raise ValueError(f"dims must be 1, 2 or 3, got {dims}")
+        raise UsageError(f"dims must be 1, 2 or 3, got {dims}")
     if not 0 <= momentum <= 1:
-        raise ValueError(f"momentum must be in [0, 1], got {momentum}")
+        raise UsageError(f"momentum must be in [0, 1], got {momentum}")
     kind = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[dims]
 
     def build(old: nn.Module) -> nn.Module:
@@ -228,7 +278,13 @@ def _exchange(
             swaps.append(_Swap(where, old, new, where[0][0].training))
             account.append(Placement(path, str(new), f"was {type(old).__name__}"))
         elif isinstance(old, AnyBatchNorm):
-            account.append(Placement(path, "", f"{type(old).__name__} is not one of those exchanged"))
+            what = "does more than normalise (an activation)" if does_more(old) else "is not one of those exchanged"
+            account.append(Placement(path, "", f"{type(old).__name__} {what}"))
+    if not swaps and any(isinstance(m, AnyBatchNorm) and type(m) not in _KNOWN for m in model.modules()):
+        raise UsageError(
+            f"none of the {len(account)} batch norms can be exchanged: "
+            + "; ".join(sorted({line.why for line in account}))
+        )
     for swap in swaps:
         _hand_over(swap.old, swap.new)
         for parent, name in swap.places:
@@ -239,14 +295,14 @@ def _exchange(
 def _check_exchangeable(path: str, old: nn.Module) -> None:
     kind = type(old).__name__
     if not path:
-        raise ValueError(
+        raise UsageError(
             f"the model itself is a {kind}, which cannot be exchanged in place: put it in an nn.Sequential"
         )
     if not isinstance(old, nn.GroupNorm) and vars(old)["_buffers"].get("running_mean") is None:
-        raise ValueError(f"{path}: {kind} has no running statistics (track_running_stats=False)")
+        raise UsageError(f"{path}: {kind} has no running statistics (track_running_stats=False)")
     hooked = [table for table in ("_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks") if vars(old)[table]]
     if hooked or forward_hooks(old):
-        raise ValueError(f"{path}: {kind} carries hooks that would be lost; undo what attached them first")
+        raise UsageError(f"{path}: {kind} carries hooks that would be lost; undo what attached them first")
 
 
 def _settings(old: nn.Module) -> dict[str, Any]:

@@ -12,16 +12,17 @@ from torch import Tensor, nn
 from gapless.batchnorm.insert import (
     CHILD,
     WeightLayer,
-    apply_batchnorm,
     forward_hooks,
     inserted_layers,
     own_weight,
-    refuse_wrapped,
     remove,
     weight_owners,
 )
 from gapless.batchnorm.layers import AnyBatchNorm
 from gapless.batchnorm.pairs import Example, Pair, eval_output, own_pairs
+from gapless.errors import UsageError
+from gapless.kinds import does_more
+from gapless.surgery import refuse_wrapped
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -61,7 +62,7 @@ def fold(
             compared; a difference raises.
 
     Raises:
-        ValueError: nothing to fold, or at least one batch norm that cannot be folded, with the reason for each.
+        UsageError: nothing to fold, or at least one batch norm that cannot be folded, with the reason for each.
 
     Source: Jacob et al. 2018, Quantization and Training of Neural Networks, section 3.2 (inference form). Difference
     from torch.nn.utils.fuse_conv_bn_eval: grouped transposed convolutions are right, and nothing is silently skipped.
@@ -72,7 +73,7 @@ def fold(
     inserted = list(inserted_layers(folded))
     if inserted:
         if keep:
-            raise ValueError("keep names the model's own batch norms; this model has inserted ones, which all fold")
+            raise UsageError("keep names the model's own batch norms; this model has inserted ones, which all fold")
         pairs = [Pair(path, layer, f"{path}.{CHILD}".lstrip("."), norm, True) for path, layer, norm in inserted]
         problems: list[str] = []
     else:
@@ -83,7 +84,7 @@ def fold(
         for why in _reasons(pair, folded, new_bias, checked=example is not None)
     ]
     if problems:
-        raise ValueError("cannot fold:\n  " + "\n  ".join(problems))
+        raise UsageError("cannot fold:\n  " + "\n  ".join(problems))
     expected = None if example is None else eval_output(folded, example)
     for pair in pairs:
         _fold_into(pair.layer, pair.norm)
@@ -92,7 +93,7 @@ def fold(
             folded.get_submodule(parent).add_module(name, nn.Identity().train(pair.norm.training))
     remove(folded)
     if example is not None and expected is not None:
-        _compare(expected, eval_output(folded, example))
+        _compare(expected, eval_output(folded, example), [p.norm for p in pairs])
     return folded
 
 
@@ -151,8 +152,12 @@ def _unchecked(pair: Pair, layer: WeightLayer, path: str) -> list[str]:
     ]
     if own:
         reasons.append(f"{type(layer).__name__} has a forward of its own; pass example= to compare the outputs")
-    hooks = list(forward_hooks(layer).values())
-    if hooks[: hooks.index(apply_batchnorm)] if pair.inserted else hooks:
+    if does_more(pair.norm):
+        reasons.append(
+            f"{type(pair.norm).__name__} has a forward of its own and may do more than normalise (an activation), "
+            f"which would be lost: leave it with keep=['{pair.norm_path}'], or pass example= to compare the outputs"
+        )
+    if not pair.inserted and forward_hooks(layer):
         reasons.append(f"a hook may change the output of {path} before it; pass example= to compare the outputs")
     return reasons
 
@@ -186,16 +191,18 @@ def _exact(tensor: Tensor) -> Tensor:
     return tensor.detach().cpu().double()
 
 
-def _compare(expected: list[Tensor], got: list[Tensor]) -> None:
+def _compare(expected: list[Tensor], got: list[Tensor], norms: list[nn.Module]) -> None:
+    more = sorted({type(norm).__name__ for norm in norms if does_more(norm)})
     floats = [(a, b) for a, b in zip(expected, got, strict=True) if a.is_floating_point() or a.is_complex()]
     if not floats:
-        raise ValueError("cannot check the fold: the model returned no tensor of numbers for the example")
+        raise UsageError("cannot check the fold: the model returned no tensor of numbers for the example")
     for before, after in floats:
         real = before.abs().dtype
         largest = max(1.0, float(before.abs().max()))
         apart = float((before - after).abs().double().max()) / largest
         if not apart <= _TOLERANCE.get(real, 1e-4):
-            raise ValueError(
-                f"cannot fold: the outputs for the example differ by {apart:.2g} of the largest value; the output of a "
-                "folded layer is used elsewhere too, or its forward does not scale with its weight"
+            raise UsageError(
+                f"cannot fold: the outputs for the example differ by {apart:.2g} of the largest value; "
+                + (f"{', '.join(more)} may do more than normalise (an activation); or " if more else "")
+                + "the output of a folded layer is used elsewhere too, or its forward does not scale with its weight"
             )

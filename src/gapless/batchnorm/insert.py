@@ -1,22 +1,35 @@
 """Insert batch normalization into a model that has none, without touching a name it already uses.
 
-Each convolution and linear layer but the last gets a batch norm as its child `batchnorm` and a forward hook that
-applies it, so every parameter and every state_dict key of the model stays as it was; keys are only added.
+Each convolution and linear layer but the last gets a batch norm as its child `batchnorm` and applies it to what it puts
+out, so every parameter and every state_dict key of the model stays as it was; keys are only added.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from gapless.batchnorm.layers import TorchBatchNorm
-from gapless.errors import did_you_mean
+from gapless.batchnorm.layers import recomputed
+from gapless.errors import UsageError
+from gapless.kinds import BatchNormType, called_norm, is_norm
+from gapless.surgery import (
+    Addition,
+    Args,
+    Change,
+    Placement,
+    add,
+    added,
+    check_patterns,
+    fits,
+    plain_class,
+    refuse_replaced,
+    refuse_wrapped,
+    take_out,
+)
 
 CHILD = "batchnorm"
 """The name of the child that carries the batch norm of a layer."""
@@ -34,55 +47,36 @@ _SEALED: dict[type[nn.Module], str] = {
     nn.AdaptiveLogSoftmaxWithLoss: "it belongs to the head",
 }
 
-_WRAPPERS = {
-    "OptimizedModule": "torch.compile",
-    "DistributedDataParallel": "DistributedDataParallel",
-    "DataParallel": "DataParallel",
-    "FullyShardedDataParallel": "FullyShardedDataParallel",
-    "FSDPModule": "fully_shard",
-    "ScriptModule": "torch.jit.script",
-}
 
-_NORM_NAME = re.compile(r"norm(\d?d)?$", re.IGNORECASE)
+class Normalised(Addition):
+    """The layer's child `batchnorm`, applied to what it puts out."""
 
+    def after(self, layer: nn.Module, args: Args, output: Tensor) -> Tensor:
+        norm = layer.get_submodule(CHILD)
+        if isinstance(layer, nn.Linear):
+            batch = output.reshape(-1, output.shape[-1])
+        elif output.ndim == layer.get_parameter("weight").ndim - 1:  # a convolution takes (C, ...) as well
+            batch = output.unsqueeze(0)
+        else:
+            batch = output
+        if norm.training and batch.numel() == batch.shape[1]:
+            raise UsageError(
+                f"batch norm after {layer} needs more than one value per channel in training, got an output of shape "
+                f"{tuple(output.shape)}; use batches of at least 2 rows (a DataLoader with drop_last=True)"
+            )
+        if norm.training and recomputed():  # on copies of its statistics, which have seen this batch
+            copies = {name: buffer.clone() for name, buffer in norm.named_buffers()}
+            return torch.func.functional_call(norm, copies, (batch,)).reshape(output.shape)
+        return norm(batch).reshape(output.shape)
 
-@dataclass(frozen=True)
-class Placement:
-    """What was done at one place of the model, and why.
-
-    path: the module's name as `model.named_modules()` gives it. what: the module that was added, such as
-    `BatchNorm2d(16)`, or "" when nothing was.
-    """
-
-    path: str
-    what: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.path or '(the model)'}: {self.what or 'nothing'} ({self.why})"
-
-
-@dataclass(frozen=True)
-class Inserted:
-    """Batch norm in a model: `account` says where and why, `undo()` takes it out again."""
-
-    account: tuple[Placement, ...]
-    model: nn.Module = field(repr=False, compare=False)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The layers that carry a batch norm; empty when nothing was inserted."""
-        return tuple(placement.path for placement in self.account if placement.what)
-
-    def undo(self) -> None:
-        """Take every inserted batch norm out; modules, hooks and bits of the rest are as before. See `remove`."""
-        remove(self.model)
+    def removed(self, layer: nn.Module) -> None:
+        delattr(layer, CHILD)
 
     def __str__(self) -> str:
-        return "\n".join(str(placement) for placement in self.account)
+        return ""  # its child is shown
 
 
-def insert(model: nn.Module, *, momentum: float = 0.1, skip: Sequence[str] = ()) -> Inserted:
+def insert(model: nn.Module, *, momentum: float = 0.1, skip: Sequence[str] = ()) -> Change:
     """Add batch normalization after every convolution and linear layer but the last, in place.
 
     y = gamma * (x - mean) / sqrt(var + eps) + beta, over the batch and all positions of a channel, between the layer
@@ -105,27 +99,27 @@ def insert(model: nn.Module, *, momentum: float = 0.1, skip: Sequence[str] = ())
         skip: patterns of module paths to leave alone, such as `"policy.*"` (shell wildcards).
 
     Raises:
-        ValueError: momentum out of range, a pattern that fits no layer, or a model that is already compiled,
+        UsageError: momentum out of range, a pattern that fits no layer, or a model that is already compiled,
             scripted or wrapped for several devices.
 
     Source: Ioffe & Szegedy 2015, Batch Normalization, section 3. Difference: the layer's bias is kept, so that the
     model's keys stay; it has no effect in training and takes the shift when folded.
     """
     if not 0 < momentum <= 1:
-        raise ValueError(f"momentum must be in (0, 1], got {momentum}; torch's momentum is the weight of the new batch")
+        raise UsageError(f"momentum must be in (0, 1], got {momentum}; torch's momentum is the weight of the new batch")
     refuse_wrapped(model, "insert batch norm")
     found = list(inserted_layers(model))
     if found:
         for _, _, norm in found:
-            if isinstance(norm, TorchBatchNorm):
+            if isinstance(norm, BatchNormType):
                 norm.momentum = momentum
-        return Inserted(tuple(Placement(p, _describe(norm), "inserted before") for p, _, norm in found), model)
+        return Change(model, tuple(Placement(p, _describe(norm), "inserted before") for p, _, norm in found), (remove,))
     layers = list(_weight_layers(model))
-    _check_patterns(skip, [path for path, _ in layers])
+    check_patterns(skip, [path for path, _ in layers], "skip", "convolution or linear layer")
     norm = _first_norm(model)
     if norm is not None:
-        return Inserted((norm,), model)
-    return Inserted(tuple(_place_all(model, layers, momentum, skip)), model)
+        return Change(model, (norm,), (remove,))
+    return Change(model, _place_all(model, layers, momentum, skip), (remove,))
 
 
 def remove(model: nn.Module) -> None:
@@ -134,54 +128,17 @@ def remove(model: nn.Module) -> None:
     After training the model then computes something else, for the scale and shift are gone: `fold` keeps them.
     """
     refuse_wrapped(model, "remove batch norm")
-    for _, layer, _ in list(inserted_layers(model)):
-        hooks = forward_hooks(layer)
-        for key in [key for key, hook in hooks.items() if hook is apply_batchnorm]:
-            del hooks[key]
-        delattr(layer, CHILD)
-
-
-def apply_batchnorm(layer: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
-    """The forward hook: the layer's own child applied to its output. At top level, so that models can be pickled."""
-    norm = layer.get_submodule(CHILD)
-    if isinstance(layer, nn.Linear):
-        batch = output.reshape(-1, output.shape[-1])
-    elif output.ndim == layer.get_parameter("weight").ndim - 1:  # a convolution takes (C, ...) as well
-        batch = output.unsqueeze(0)
-    else:
-        batch = output
-    if norm.training and batch.numel() == batch.shape[1]:
-        raise ValueError(
-            f"batch norm after {layer} needs more than one value per channel in training, got an output of shape "
-            f"{tuple(output.shape)}; use batches of at least 2 rows (a DataLoader with drop_last=True)"
-        )
-    return norm(batch).reshape(output.shape)
+    take_out(model, Normalised)
 
 
 def inserted_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Module]]:
     """(path, layer, its batch norm) for every layer that carries an inserted one."""
-    for path, layer in model.named_modules():
-        if apply_batchnorm in forward_hooks(layer).values():
-            yield path, layer, layer.get_submodule(CHILD)
+    return ((path, layer, layer.get_submodule(CHILD)) for path, layer in added(model, Normalised))
 
 
 def forward_hooks(module: nn.Module) -> dict[int, Any]:
     """The module's own table of forward hooks; torch has no public way to list them."""
     return vars(module)["_forward_hooks"]
-
-
-def refuse_wrapped(model: nn.Module, doing: str) -> None:
-    """Raise when `model` is compiled, scripted or wrapped: a change of the modules inside would be missed."""
-    for path, module in model.named_modules():
-        wrapper = next((name for c in type(module).__mro__ if (name := _WRAPPERS.get(c.__name__))), None)
-        if wrapper is None and vars(module).get("_compiled_call_impl") is not None:
-            wrapper = "Module.compile"
-        if wrapper is not None:
-            where = f"'{path}'" if path else "the model"
-            raise ValueError(
-                f"cannot {doing}: {where} has already gone through {wrapper}, which would not see the change; "
-                f"{doing} first, on the plain model, and apply {wrapper} afterwards"
-            )
 
 
 def own_weight(layer: nn.Module) -> bool:
@@ -195,21 +152,13 @@ def _weight_layers(model: nn.Module) -> Iterator[tuple[str, WeightLayer]]:
             yield path, module
 
 
-def _check_patterns(skip: Sequence[str], paths: Sequence[str]) -> None:
-    for pattern in skip:
-        if not any(fnmatchcase(path, pattern) for path in paths):
-            raise ValueError(
-                f"skip: no convolution or linear layer is called {pattern!r}.{did_you_mean(pattern, paths)}"
-            )
-
-
 def _first_norm(model: nn.Module) -> Placement | None:
-    """The first layer that normalises: torch's own, or a custom one by the end of its class name (LlamaRMSNorm)."""
+    """The first layer that normalises: by its type, by its name (LlamaRMSNorm) or by what it does."""
     parametrizations = tuple(
         f"{p}.parametrizations." for p, m in model.named_modules() if parametrize.is_parametrized(m)
     )
     for path, module in model.named_modules():
-        if not path or (f"{path}.").startswith(parametrizations) or not _NORM_NAME.search(type(module).__name__):
+        if not path or (f"{path}.").startswith(parametrizations) or not (called_norm(module) or is_norm(module)):
             continue
         # A block such as ConvNorm that holds weight layers is judged by the layers inside it.
         if next(_weight_layers(module), None) is None:
@@ -219,7 +168,10 @@ def _first_norm(model: nn.Module) -> Placement | None:
 
 def _place_all(
     model: nn.Module, layers: Sequence[tuple[str, WeightLayer]], momentum: float, skip: Sequence[str]
-) -> Iterator[Placement]:
+) -> tuple[Placement, ...]:
+    """Build every norm first, so that an error leaves the model as it was, then put them in place."""
+    account: list[Placement] = []
+    norms: list[tuple[WeightLayer, nn.Module]] = []
     sealed = {
         f"{path}.": why for path, m in model.named_modules() for kind, why in _SEALED.items() if isinstance(m, kind)
     }
@@ -229,12 +181,17 @@ def _place_all(
         if position == len(layers) - 1:
             reason = "the head: the last weight layer"
         if reason:
-            yield Placement(path, "", reason)
+            account.append(Placement(path, "", reason))
             continue
         norm = _batchnorm_for(layer, momentum)
+        norms.append((layer, norm))
+        why = f"after {plain_class(layer).__name__}{_fold_note(layer, owners)}"
+        account.append(Placement(path, _describe(norm), why))
+    refuse_replaced(layer for layer, _ in norms)
+    for layer, norm in norms:
+        add(layer, Normalised())
         layer.add_module(CHILD, norm)
-        layer.register_forward_hook(apply_batchnorm)
-        yield Placement(path, _describe(norm), f"after {type(layer).__name__}{_fold_note(layer, owners)}")
+    return tuple(account)
 
 
 def _reason_against(path: str, layer: WeightLayer, sealed: dict[str, str], skip: Sequence[str]) -> str:
@@ -245,7 +202,7 @@ def _reason_against(path: str, layer: WeightLayer, sealed: dict[str, str], skip:
         return "its weight is parametrized (weight_norm, spectral_norm, pruning ...), so it could not be folded"
     if layer.weight.is_complex():
         return "its weight is complex"
-    if any(fnmatchcase(path, pattern) for pattern in skip):
+    if fits(path, skip):
         return "skip names it"
     if CHILD in dir(layer):
         return f"the layer already has an attribute {CHILD!r}"

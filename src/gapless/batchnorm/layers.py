@@ -8,17 +8,19 @@ unbiased variance, and momentum=None for the plain average over all batches.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.modules import batchnorm as torch_batchnorm
 
-# torch has no public name for "any batch norm"; its own update_bn asks for this class.
-TorchBatchNorm = torch_batchnorm._BatchNorm  # pyright: ignore[reportPrivateUsage]
+from gapless.errors import UsageError
+from gapless.kinds import BatchNormType
+
+_internals: Any = torch._C  # pyright: ignore[reportPrivateUsage]  # torch has no public question for what we ask
 
 
-class BatchNorm(TorchBatchNorm):
+class BatchNorm(BatchNormType):
     """torch's batch normalization for any number of axes: y = gamma * (x - mean) / sqrt(var + eps) + beta.
 
     mean and var are those of the batch in training and the running ones in eval mode.
@@ -31,7 +33,7 @@ class BatchNorm(TorchBatchNorm):
         device, dtype: of parameters and running statistics.
 
     Raises:
-        ValueError: a bad argument, or an input without C channels at axis 1.
+        UsageError: a bad argument, or an input without C channels at axis 1.
 
     Source: Ioffe & Szegedy 2015, Batch Normalization, algorithm 1 and 2. As torch.nn.BatchNorm2d, whose state_dict it
     shares; the only difference is that the number of axes is free.
@@ -66,7 +68,7 @@ class GhostBatchNorm(BatchNorm):
         num_features, eps, momentum, affine, device, dtype: as in `BatchNorm`.
 
     Raises:
-        ValueError: a bad argument or input.
+        UsageError: a bad argument or input.
 
     Source: Hoffer, Hubara & Soudry 2017, Train longer, generalize better, algorithm 1. Difference: the paper moves the
     running statistics once per ghost batch; here they move once per step, by `momentum` towards the mean of the ghost
@@ -85,7 +87,7 @@ class GhostBatchNorm(BatchNorm):
         dtype: torch.dtype | None = None,
     ) -> None:
         if ghost_size < 2:
-            raise ValueError(f"GhostBatchNorm: ghost_size must be at least 2 rows, got {ghost_size}")
+            raise UsageError(f"GhostBatchNorm: ghost_size must be at least 2 rows, got {ghost_size}")
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine, device=device, dtype=dtype)
         self.ghost_size = ghost_size
 
@@ -127,7 +129,7 @@ class BatchRenorm(BatchNorm):
         num_features, eps, momentum, affine, device, dtype: as in `BatchNorm`; the paper advises a momentum of 0.01.
 
     Raises:
-        ValueError: a bad argument or input.
+        UsageError: a bad argument or input.
 
     Source: Ioffe 2017, Batch Renormalization, algorithm 1 and section 4 (limits). Difference: the paper averages sigma;
     here running_var averages torch's unbiased variance, so that the state_dict is torch's.
@@ -149,9 +151,9 @@ class BatchRenorm(BatchNorm):
         dtype: torch.dtype | None = None,
     ) -> None:
         if not (1 <= r_max < math.inf and 0 <= d_max < math.inf):
-            raise ValueError(f"BatchRenorm: r_max must be at least 1 and d_max at least 0, got {r_max} and {d_max}")
+            raise UsageError(f"BatchRenorm: r_max must be at least 1 and d_max at least 0, got {r_max} and {d_max}")
         if not 0 <= start <= min(r_end, d_end):
-            raise ValueError(f"BatchRenorm: 0 <= start <= r_end and d_end, in steps, got {start}, {r_end} and {d_end}")
+            raise UsageError(f"BatchRenorm: 0 <= start <= r_end and d_end, in steps, got {start}, {r_end} and {d_end}")
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine, device=device, dtype=dtype)
         self.r_max, self.d_max = r_max, d_max
         self.start, self.r_end, self.d_end = start, r_end, d_end
@@ -203,7 +205,7 @@ class FrozenBatchNorm(nn.Module):
         num_features, eps, affine, device, dtype: as in `BatchNorm`.
 
     Raises:
-        ValueError: a bad argument or input.
+        UsageError: a bad argument or input.
 
     Source: He et al. 2016, Deep Residual Learning, appendix A (fixed statistics as an affine layer in fine-tuning).
     The state_dict is that of torch's batch norm.
@@ -263,7 +265,7 @@ class SplitBatchNorm(BatchNorm):
         num_features, eps, momentum, affine, device, dtype: as in `BatchNorm`.
 
     Raises:
-        ValueError: a bad argument, or a training batch that `splits` does not divide.
+        UsageError: a bad argument, or a training batch that `splits` does not divide.
 
     Source: Xie et al. 2020, Adversarial Examples Improve Image Recognition, section 4. The layer's own keys are
     torch's; the auxiliary ones are added below `auxiliary.`.
@@ -281,7 +283,7 @@ class SplitBatchNorm(BatchNorm):
         dtype: torch.dtype | None = None,
     ) -> None:
         if splits < 2:
-            raise ValueError(f"SplitBatchNorm: splits must be at least 2, got {splits}")
+            raise UsageError(f"SplitBatchNorm: splits must be at least 2, got {splits}")
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine, device=device, dtype=dtype)
         self.auxiliary = nn.ModuleList(
             BatchNorm(num_features, eps=eps, momentum=momentum, affine=affine, device=device, dtype=dtype)
@@ -294,7 +296,7 @@ class SplitBatchNorm(BatchNorm):
         self._check_input_dim(input)
         splits = len(self.auxiliary) + 1
         if input.shape[0] % splits:
-            raise ValueError(f"SplitBatchNorm: {input.shape[0]} rows cannot be split into {splits} equal parts")
+            raise UsageError(f"SplitBatchNorm: {input.shape[0]} rows cannot be split into {splits} equal parts")
         parts = input.chunk(splits)
         others: list[Tensor] = [norm(part) for norm, part in zip(self.auxiliary, parts[1:], strict=True)]
         return torch.cat([super().forward(parts[0]), *others])
@@ -303,38 +305,45 @@ class SplitBatchNorm(BatchNorm):
         return f"{super().extra_repr()}, splits={len(self.auxiliary) + 1}"
 
 
-AnyBatchNorm = TorchBatchNorm | FrozenBatchNorm
+AnyBatchNorm = BatchNormType | FrozenBatchNorm
 
 
 def _check_settings(num_features: int, eps: float, momentum: float | None) -> None:
     if num_features < 1:
-        raise ValueError(f"num_features must be at least 1, got {num_features}")
+        raise UsageError(f"num_features must be at least 1, got {num_features}")
     if not 0 < eps < math.inf:
-        raise ValueError(f"eps must be above 0 and finite, got {eps}")
+        raise UsageError(f"eps must be above 0 and finite, got {eps}")
     if momentum is not None and not 0 <= momentum <= 1:
-        raise ValueError(f"momentum must be in [0, 1] or None, got {momentum}; torch's is the weight of the new batch")
+        raise UsageError(f"momentum must be in [0, 1] or None, got {momentum}; torch's is the weight of the new batch")
 
 
 def _check_input(layer: nn.Module, num_features: int, input: Tensor) -> None:
     if input.ndim < 2 or input.shape[1] != num_features:
         expected = f"(N, {num_features}) or (N, {num_features}, ...)"
-        raise ValueError(f"{type(layer).__name__} expects an input of shape {expected}, got {tuple(input.shape)}")
+        raise UsageError(f"{type(layer).__name__} expects an input of shape {expected}, got {tuple(input.shape)}")
 
 
 def _check_values(layer: nn.Module, input: Tensor) -> None:
     if input.numel() == input.shape[1]:
-        raise ValueError(
+        raise UsageError(
             f"{type(layer).__name__} needs more than one value per channel in training, got {tuple(input.shape)}"
         )
 
 
-def _running(layer: TorchBatchNorm) -> tuple[Tensor, Tensor]:
+def _running(layer: BatchNormType) -> tuple[Tensor, Tensor]:
     assert layer.running_mean is not None and layer.running_var is not None
     return layer.running_mean, layer.running_var
 
 
-def _move(layer: TorchBatchNorm, mean: Tensor, var: Tensor) -> None:
+def recomputed() -> bool:
+    """Whether this forward pass runs inside a backward pass: torch.utils.checkpoint then runs it a second time."""
+    return not torch.compiler.is_compiling() and _internals._current_graph_task_id() != -1
+
+
+def _move(layer: BatchNormType, mean: Tensor, var: Tensor) -> None:
     """Count one batch and move the running statistics towards its own, as torch does."""
+    if recomputed():
+        return  # the statistics have seen this batch
     assert layer.num_batches_tracked is not None
     layer.num_batches_tracked.add_(1)
     share = 1.0 / float(layer.num_batches_tracked) if layer.momentum is None else layer.momentum

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -12,7 +11,8 @@ from torch import Tensor, nn
 
 from gapless.batchnorm.insert import WeightLayer
 from gapless.batchnorm.layers import AnyBatchNorm
-from gapless.errors import did_you_mean
+from gapless.errors import UsageError
+from gapless.surgery import check_patterns, fits, modes_kept
 
 Example = Tensor | tuple[Any, ...]
 
@@ -34,14 +34,12 @@ class Pair:
 def own_pairs(model: nn.Module, keep: Sequence[str], example: Example | None) -> tuple[list[Pair], list[str]]:
     """The model's own batch norms with the layer each follows, and the reasons for those that follow none."""
     norms = {path: m for path, m in model.named_modules() if isinstance(m, AnyBatchNorm)}
-    for pattern in keep:
-        if not any(fnmatchcase(path, pattern) for path in norms):
-            raise ValueError(f"keep: no batch norm is called {pattern!r}.{did_you_mean(pattern, norms)}")
-    wanted = {path: m for path, m in norms.items() if not any(fnmatchcase(path, pattern) for pattern in keep)}
+    check_patterns(keep, list(norms), "keep", "batch norm")
+    wanted = {path: m for path, m in norms.items() if not fits(path, keep)}
     if not wanted:
-        raise ValueError("nothing to fold: the model has no batch norm" + (" that `keep` leaves" if norms else ""))
+        raise UsageError("nothing to fold: the model has no batch norm" + (" that `keep` leaves" if norms else ""))
     if "" in wanted:
-        raise ValueError("nothing to fold: the model itself is a batch norm, there is no layer before it")
+        raise UsageError("nothing to fold: the model itself is a batch norm, there is no layer before it")
     return _pairs_by_data(model, wanted, example) if example is not None else _pairs_by_order(model, wanted)
 
 
@@ -125,13 +123,8 @@ def _pairs_by_data(model: nn.Module, norms: Mapping[str, nn.Module], example: Ex
 
 def eval_output(model: nn.Module, example: Example) -> list[Tensor]:
     """The tensors that `model` returns for `example` in eval mode; the modes are put back."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        with torch.no_grad():
-            return list(_tensors(model.eval()(*(example if isinstance(example, tuple) else (example,)))))
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with modes_kept(model), torch.no_grad():
+        return list(_tensors(model.eval()(*(example if isinstance(example, tuple) else (example,)))))
 
 
 def _tensors(value: object) -> list[Tensor]:

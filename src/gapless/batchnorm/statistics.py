@@ -16,8 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gapless.batchnorm.insert import refuse_wrapped
 from gapless.batchnorm.layers import AnyBatchNorm, FrozenBatchNorm, SplitBatchNorm
+from gapless.batchnorm.moments import Moments, double
+from gapless.errors import UsageError
+from gapless.kinds import BatchNormType, does_more
+from gapless.surgery import modes_kept, refuse_wrapped
 
 Feed = Callable[[nn.Module, Any], object]
 """Calls the model on one item of the loader, e.g. `lambda model, batch: model(**batch)`."""
@@ -92,7 +95,7 @@ def reestimate(
         feed: how to call the model on an item; see `Feed`.
 
     Raises:
-        ValueError: no batch norm, no batch, a training batch with one value per channel, a generator with layerwise.
+        UsageError: no batch norm, no batch, a training batch with one value per channel, a generator with layerwise.
 
     Source: Wu & Johnson 2021, Rethinking "Batch" in BatchNorm, section 3. Differences: torch.optim.swa_utils.update_bn
     averages the variances within batches (and so misses that between them), weights a short last batch like a full
@@ -119,13 +122,13 @@ def adapt(
         model, batches, layerwise, feed: as in `reestimate`.
 
     Raises:
-        ValueError: as `reestimate`, or source_rows below 0.
+        UsageError: as `reestimate`, or source_rows below 0.
 
     Source: Li et al. 2016, Revisiting Batch Normalization For Practical Domain Adaptation (AdaBN, N = 0); Schneider et
     al. 2020, Improving robustness against common corruptions by covariate shift adaptation, equation 1 (the mixture).
     """
     if source_rows < 0:
-        raise ValueError(f"source_rows must be 0 or more, got {source_rows}")
+        raise UsageError(f"source_rows must be 0 or more, got {source_rows}")
     return _renew(model, batches, layerwise=layerwise, feed=feed, source_rows=source_rows)
 
 
@@ -159,7 +162,7 @@ def dropout_shift(
         model, batches, feed: as in `reestimate`; `batches` must be a list or loader, not a generator.
 
     Raises:
-        ValueError: as `reestimate`.
+        UsageError: as `reestimate`.
 
     Source: Li et al. 2018, Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift,
     section 3. Difference: the paper derives the ratio for given layers, here it is measured in the user's model.
@@ -184,42 +187,13 @@ def dropout_shift(
     return tuple(shifts)
 
 
-class _Moments:
-    """Running count, mean and sum of squared deviations per channel, merged batch by batch.
-
-    Source: Chan, Golub & LeVeque 1979, Updating formulae and a pairwise algorithm for computing sample variances.
-    """
-
-    def __init__(self) -> None:
-        self.count = self.rows = 0
-        self.mean = self.squares = torch.zeros(())
-        self.batches: list[tuple[int, Tensor]] = []
-
-    def add(self, x: Tensor) -> None:
-        values = _double(x).transpose(0, 1).flatten(1)
-        n, mean = values.shape[1], values.mean(1)
-        squares = (values - mean[:, None]).square().sum(1)
-        if self.count:
-            total, delta = self.count + n, mean - self.mean
-            self.squares = self.squares + squares + delta.square() * (self.count * n / total)
-            self.mean = self.mean + delta * (n / total)
-        else:
-            self.mean, self.squares = mean, squares
-        self.count += n
-        self.rows += len(x)
-        self.batches.append((n, mean))
-
-    def variance(self, correction: int) -> Tensor:
-        return self.squares / max(self.count - correction, 1)
-
-
 def _renew(
     model: nn.Module, batches: Iterable[Any], *, layerwise: bool, feed: Feed | None, source_rows: int
 ) -> Reestimated:
     refuse_wrapped(model, "re-estimate batch norm statistics")
     norms = {path: norm for path, norm in _norms(model).items() if not isinstance(norm, FrozenBatchNorm)}
     if not norms:
-        raise ValueError("every batch norm of the model is frozen: there are no statistics to renew")
+        raise UsageError("every batch norm of the model is frozen: there are no statistics to renew")
     before = tuple((norm, _statistics(norm)) for norm in norms.values())
     drifts: dict[str, Drift] = {}
     try:
@@ -240,19 +214,19 @@ def _renew(
     return Reestimated(tuple(drifts.values()), before)
 
 
-def _settle(path: str, norm: AnyBatchNorm, m: _Moments, source_rows: int) -> Drift:
+def _settle(path: str, norm: AnyBatchNorm, m: Moments, source_rows: int) -> Drift:
     """Write the moments into the running statistics; returns how far off the old ones were."""
     off = _drift(path, norm, m)
     share = m.rows / (m.rows + source_rows)
     for name, new in (("running_mean", m.mean), ("running_var", m.variance(1))):
         running = norm.get_buffer(name)
-        running.copy_(_double(running) * (1 - share) + new * share if source_rows else new)
+        running.copy_(double(running) * (1 - share) + new * share if source_rows else new)
     norm.get_buffer("num_batches_tracked").fill_(len(m.batches))
     return off
 
 
-def _drift(path: str, norm: AnyBatchNorm, m: _Moments) -> Drift:
-    running_mean, running_var = _double(norm.get_buffer("running_mean")), _double(norm.get_buffer("running_var"))
+def _drift(path: str, norm: AnyBatchNorm, m: Moments) -> Drift:
+    running_mean, running_var = double(norm.get_buffer("running_mean")), double(norm.get_buffer("running_var"))
     var = m.variance(1)
     varies = var > norm.eps
     shift = (m.mean - running_mean) / (running_var + norm.eps).sqrt()
@@ -268,26 +242,30 @@ def _observe(
     feed: Feed | None,
     *,
     by_batch: bool = False,
-    by_moments: Mapping[str, _Moments] | None = None,
-) -> dict[str, _Moments]:
+    by_moments: Mapping[str, Moments] | None = None,
+) -> dict[str, Moments]:
     """The moments of what each norm receives, in the order of the first call.
 
     A norm computes what it computes, or normalises by the batch, or by the given moments.
     """
-    moments: dict[str, _Moments] = {}
+    moments: dict[str, Moments] = {}
 
     def watch(path: str) -> Callable[..., Tensor | None]:
         def hook(norm: AnyBatchNorm, args: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
             x = args[0]
-            moments.setdefault(path, _Moments()).add(x)
+            moments.setdefault(path, Moments()).add(x)
             if isinstance(norm, FrozenBatchNorm):
                 return None
             if by_batch:
                 if x.numel() == x.shape[1]:
-                    raise ValueError(f"{path}: a batch with one value per channel; use batches of at least 2 rows")
+                    raise UsageError(f"{path}: a batch with one value per channel; use batches of at least 2 rows")
+                if does_more(norm):
+                    return _again(norm, args, None)
                 return F.batch_norm(x, None, None, norm.weight, norm.bias, True, 0.0, norm.eps)
             if by_moments is None or path not in by_moments:
                 return None
+            if does_more(norm):
+                return _again(norm, args, by_moments[path])
             mean, var = by_moments[path].mean.to(output), by_moments[path].variance(1).to(output)
             return F.batch_norm(x, mean, var, norm.weight, norm.bias, False, 0.0, norm.eps)
 
@@ -303,6 +281,24 @@ def _observe(
     return moments
 
 
+def _again(norm: AnyBatchNorm, args: tuple[Tensor, ...], moments: Moments | None) -> Tensor:
+    """What the norm's own forward gives by the batch's statistics, or by these moments; its own are left as they are.
+
+    For norms that do more than normalise: what else they do is done as well.
+    """
+    assert isinstance(norm, BatchNormType)
+    state, training, momentum = _statistics(norm), norm.training, norm.momentum
+    try:
+        norm.training, norm.momentum = moments is None, 0.0
+        if moments is not None:
+            norm.get_buffer("running_mean").copy_(moments.mean)
+            norm.get_buffer("running_var").copy_(moments.variance(1))
+        return norm.forward(*args)
+    finally:
+        norm.training, norm.momentum = training, momentum
+        _restore(norm, state)
+
+
 def _run(model: nn.Module, batches: Iterable[Any], feed: Feed | None) -> None:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     empty = True
@@ -314,10 +310,10 @@ def _run(model: nn.Module, batches: Iterable[Any], feed: Feed | None) -> None:
                 continue
             x = batch[0] if isinstance(batch, list | tuple) else batch
             if not isinstance(x, Tensor):
-                raise ValueError(f"a batch must be a tensor or begin with one, got {type(x).__name__}; pass feed=")
+                raise UsageError(f"a batch must be a tensor or begin with one, got {type(x).__name__}; pass feed=")
             model(x.to(device))
     if empty:
-        raise ValueError("there is no batch to measure: `batches` is empty (a generator that was used up?)")
+        raise UsageError("there is no batch to measure: `batches` is empty (a generator that was used up?)")
 
 
 def _order(model: nn.Module, norms: Mapping[str, AnyBatchNorm], batches: Iterable[Any], feed: Feed | None) -> list[str]:
@@ -331,22 +327,21 @@ def _norms(model: nn.Module) -> dict[str, AnyBatchNorm]:
     auxiliary = tuple(f"{path}.auxiliary." for path, m in found.items() if isinstance(m, SplitBatchNorm))
     found = {path: m for path, m in found.items() if not path.startswith(auxiliary)}
     if not found:
-        raise ValueError("the model has no batch norm")
+        raise UsageError("the model has no batch norm")
     without = [path for path, m in found.items() if m.running_mean is None]
     if without:
-        raise ValueError(f"batch norms without running statistics (track_running_stats=False): {', '.join(without)}")
+        raise UsageError(f"batch norms without running statistics (track_running_stats=False): {', '.join(without)}")
     return found
 
 
 def _require_repeatable(batches: Iterable[Any], why: str) -> None:
     if isinstance(batches, Iterator):
-        raise ValueError(f"{why}: pass a list or a loader, not a generator")
+        raise UsageError(f"{why}: pass a list or a loader, not a generator")
 
 
 @contextmanager
 def _untouched(model: nn.Module) -> Generator[None]:
     """Modes, and buffers other than batch norm statistics (spectral norm's vectors ...), are as before at the end."""
-    modes = [(module, module.training) for module in model.modules()]
     buffers = [
         (buffer, buffer.clone())
         for m in model.modules()
@@ -354,10 +349,9 @@ def _untouched(model: nn.Module) -> Generator[None]:
         for buffer in m.buffers(False)
     ]
     try:
-        yield
+        with modes_kept(model):
+            yield
     finally:
-        for module, mode in modes:
-            module.training = mode
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)
@@ -370,11 +364,6 @@ def _statistics(norm: AnyBatchNorm) -> dict[str, Tensor]:
 def _restore(norm: AnyBatchNorm, state: Mapping[str, Tensor]) -> None:
     for name, value in state.items():
         norm.get_buffer(name).copy_(value)
-
-
-def _double(tensor: Tensor) -> Tensor:
-    # Apple's GPUs have no float64.
-    return (tensor.cpu() if tensor.device.type == "mps" else tensor).detach().double()
 
 
 def _rms(values: Tensor) -> float:

@@ -6,23 +6,35 @@ The loaders are imported when they are first used, for they bring torch and the 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gapless.data.tables.account import ColumnAccount
 from gapless.data.task import Rows, Skipped, Task
 
 if TYPE_CHECKING:
-    from gapless.data.loader import Loader
-    from gapless.data.loader_sources import Files, class_folders
-    from gapless.data.loader_torch import Collate, Indexed, Order
+    from gapless.data.loader.dataloader import Collate, Indexed, Order
+    from gapless.data.loader.loader import Loader
+    from gapless.data.loader.sources import Files, class_folders
 
 _HOME = {
-    "Collate": "gapless.data.loader_torch",
-    "Files": "gapless.data.loader_sources",
-    "Indexed": "gapless.data.loader_torch",
-    "Loader": "gapless.data.loader",
-    "Order": "gapless.data.loader_torch",
-    "class_folders": "gapless.data.loader_sources",
+    "Collate": "gapless.data.loader.dataloader",
+    "Files": "gapless.data.loader.sources",
+    "Indexed": "gapless.data.loader.dataloader",
+    "Loader": "gapless.data.loader.loader",
+    "Order": "gapless.data.loader.dataloader",
+    "class_folders": "gapless.data.loader.sources",
 }
 
-__all__ = ["Collate", "Files", "Indexed", "Loader", "Order", "Rows", "Skipped", "Task", "class_folders"]
+__all__ = [
+    "Collate",
+    "ColumnAccount",
+    "Files",
+    "Indexed",
+    "Loader",
+    "Order",
+    "Rows",
+    "Skipped",
+    "Task",
+    "class_folders",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -14,14 +12,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from numpy.lib import format as npy
+from platformdirs import user_cache_path
 
 from gapless.data.decode import Pixels
 from gapless.data.splits import Index
 from gapless.data.task import Skipped
 from gapless.errors import DataError
+from gapless.files import unfinished
 
-_SCHEMA = 1
+_SCHEMA = 2
 _BLOCK = 1024  # rows copied at a time
 
 
@@ -60,8 +61,8 @@ class CacheFiles:
 
 
 def default_folder() -> Path:
-    """gapless's folder in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gapless"
+    """gapless's folder in the user's cache folder, where the system keeps such."""
+    return user_cache_path("gapless", appauthor=False)
 
 
 def key_of(*facts: object) -> str:
@@ -72,12 +73,14 @@ def key_of(*facts: object) -> str:
 @contextmanager
 def locked(files: CacheFiles) -> Generator[None]:
     """Lets one process make the files; another waits and finds them made. What a killed one left is overwritten."""
+    lock = FileLock(files.folder / f"{files.key}.lock")
     with _disk_errors(files.folder, 0):
         files.folder.mkdir(parents=True, exist_ok=True)
-        lock = (files.folder / f"{files.key}.lock").open("w")
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def reopened(files: CacheFiles) -> tuple[Divided, Pixels, Pixels] | None:
@@ -88,9 +91,10 @@ def reopened(files: CacheFiles) -> tuple[Divided, Pixels, Pixels] | None:
         skipped = tuple(Skipped(**entry) for entry in written["skipped"])
         parts = _mapped(files.develop), _mapped(files.confirm)
     # The index is written last; a file that is missing, short or from elsewhere has the cache made again.
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
-    if len(parts[0]) != len(develop) or len(parts[1]) != len(confirm):
+    sizes = [(len(index), *parts[0].shape[1:]) for index in (develop, confirm)]
+    if any(part.ndim != 4 or part.dtype != np.uint8 for part in parts) or [part.shape for part in parts] != sizes:
         return None
     return Divided(develop, confirm, skipped, tuple(written["notes"])), *parts
 
@@ -121,9 +125,8 @@ def write_parts(
         for path, index in zip((files.develop, files.confirm), places, strict=True):
             _write_part(path, rows, channels, index)
         about = asdict(divided) | {"develop": divided.develop.tolist(), "confirm": divided.confirm.tolist()}
-        unfinished = files.index.with_suffix(".json.part")
-        unfinished.write_text(json.dumps(about), encoding="utf-8")
-        unfinished.replace(files.index)
+        with unfinished(files.index) as beside:
+            beside.write_text(json.dumps(about), encoding="utf-8")
         return _mapped(files.develop), _mapped(files.confirm)
 
 
@@ -139,15 +142,11 @@ def _mapped(path: Path) -> Pixels:
 
 
 def _write_part(path: Path, rows: Pixels, channels: int, index: Index) -> None:
-    unfinished = path.with_suffix(".npy.part")
-    with unfinished.open("wb") as stream:
+    with unfinished(path) as beside, beside.open("wb") as stream:
         header = {"descr": "|u1", "fortran_order": False, "shape": (len(index), *rows.shape[1:3], channels)}
         npy.write_array_header_1_0(stream, header)
         for start in range(0, len(index), _BLOCK):
             _write(stream.write, rows[index[start : start + _BLOCK]][..., :channels])
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(path)
 
 
 def _write(write: Callable[[memoryview], int], block: Pixels) -> None:

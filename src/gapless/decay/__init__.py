@@ -7,13 +7,15 @@ print(gapless.decay.account(model, 0.05))
 from gapless.decay.constraint import Constraint, MaxNorm, SoftThreshold, constrain
 from gapless.decay.coupling import COUPLINGS, Coupling, convert, timescale, weight_decay_for
 from gapless.decay.decoupled import Decoupled, decouple
-from gapless.decay.groups import Account, Difference, Differences, Row, account, differences, groups, leaves
+from gapless.decay.groups import Account, Difference, Differences, Row, account, differences, groups
 from gapless.decay.layerwise import layerwise, levels_of
-from gapless.decay.norms import is_norm, normalises
+from gapless.decay.leaves import leaves
 from gapless.decay.penalty import L1, L2, L2SP, ElasticNet, Orthogonal, Penalty, Spectral, penalty
 from gapless.decay.regroup import Regrouped, regroup
 from gapless.decay.rules import EVERYTHING, HUGGING_FACE, REST, RULE_SETS, RULES, TIMM, Leaf, Rule, Use
-from gapless.decay.schedule import Constant, Cosine, Curve, DecaySchedule, Early, FlatCosine, Late, Linear
+from gapless.decay.schedule import DecaySchedule
+from gapless.kinds import is_norm, normalises
+from gapless.schedule import Constant, Cosine, Early, FlatCosine, Late, Linear
 
 __all__ = [
     "COUPLINGS",
@@ -31,7 +33,6 @@ __all__ = [
     "Constraint",
     "Cosine",
     "Coupling",
-    "Curve",
     "DecaySchedule",
     "Decoupled",
     "Difference",

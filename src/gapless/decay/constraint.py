@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gapless.decay.optimizers import unwrapped
 from gapless.decay.penalty import by_unit, decayed
 from gapless.decay.rules import RULES, Leaf, Rule
+from gapless.errors import UsageError
 
 
 class Projection(Protocol):
@@ -31,13 +33,13 @@ class MaxNorm:
 
     def __post_init__(self) -> None:
         if not 0 < self.limit < math.inf:
-            raise ValueError(f"limit must be a finite number > 0, got {self.limit!r}")
+            raise UsageError(f"limit must be a finite number > 0, got {self.limit!r}")
 
     def apply(self, leaf: Leaf, lr: float | Tensor, factor: float) -> None:
         view, units = by_unit(leaf)
         inputs = tuple(d for d in range(view.ndim) if d not in units)
         if inputs:
-            norm = view.norm(dim=inputs, keepdim=True)
+            norm = torch.linalg.vector_norm(view, dim=inputs, keepdim=True)
             view.mul_((self.limit / norm).clamp_(max=1))  # norm 0 gives inf, clamped to 1
 
 
@@ -53,10 +55,15 @@ class SoftThreshold:
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength < math.inf:
-            raise ValueError(f"strength must be a finite number >= 0, got {self.strength!r}")
+            raise UsageError(f"strength must be a finite number >= 0, got {self.strength!r}")
 
     def apply(self, leaf: Leaf, lr: float | Tensor, factor: float) -> None:
-        leaf.tensor.copy_(nn.functional.softshrink(leaf.tensor, float(lr) * self.strength * factor))
+        threshold = float(lr) * self.strength * factor
+        if leaf.tensor.is_complex():  # the size shrinks, the direction stays
+            size = leaf.tensor.abs()
+            leaf.tensor.mul_((1 - threshold / size).clamp_(min=0).where(size > 0, size))
+        else:
+            leaf.tensor.copy_(nn.functional.softshrink(leaf.tensor, threshold))
 
 
 class Constraint:
@@ -81,11 +88,12 @@ def constrain(optimizer: Optimizer, model: nn.Module, kind: Projection, *, rules
     """Project the parameters that would decay after every step: constrain(optimizer, model, MaxNorm(3.0)).
 
     Raises:
-        ValueError: if the rules let no parameter decay, or the optimizer does not train those that they do.
+        UsageError: if the rules let no parameter decay, or the optimizer does not train those that they do.
     """
+    optimizer = unwrapped(optimizer)
     on = decayed(model, rules)
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     strange = [leaf.name for leaf, _ in on if id(leaf.tensor) not in held]
     if strange:
-        raise ValueError(f"the optimizer does not train {', '.join(strange)}; hand in the model it was built from")
+        raise UsageError(f"the optimizer does not train {', '.join(strange)}; hand in the model it was built from")
     return Constraint(optimizer, kind, on)

@@ -3,7 +3,7 @@
 import math
 from typing import Literal, get_args
 
-from gapless.errors import did_you_mean
+from gapless.errors import UsageError, did_you_mean
 
 Coupling = Literal["textbook", "l2", "decoupled", "independent", "constant", "corrected"]
 """What one step does to a weight w whose gradient is zero, in SGD without momentum, with lambda the strength:
@@ -46,7 +46,7 @@ def convert(
         adaptive: the optimizer divides the gradient coordinate by coordinate (Adam, RMSprop, Adagrad).
 
     Raises:
-        ValueError: a bad value, a missing peak_lr, or a conversion between the families for an adaptive optimizer:
+        UsageError: a bad value, a missing peak_lr, or a conversion between the families for an adaptive optimizer:
             there the L2 term is divided by each coordinate's own gradient size, and no single number undoes that.
     """
     check_coupling(source)
@@ -55,10 +55,10 @@ def convert(
     if source == target:
         return strength
     if peak_lr is None and (source in _BY_PEAK) != (target in _BY_PEAK):
-        raise ValueError(f"peak_lr is needed to convert from {source} to {target}: one of them does not scale with lr")
+        raise UsageError(f"peak_lr is needed to convert from {source} to {target}: one of them does not scale with lr")
     crosses = (source in IN_GRADIENT) != (target in IN_GRADIENT)
     if crosses and adaptive:
-        raise ValueError(
+        raise UsageError(
             f"no factor converts {source} to {target} in an adaptive optimizer, which divides the L2 term by each "
             "coordinate's gradient size; keep the family, or tune the strength again"
         )
@@ -85,7 +85,7 @@ def shrink(coupling: Coupling, strength: float, lr: float, peak_lr: float) -> fl
         return strength
     if coupling == "corrected":
         return lr * (lr / peak_lr) * strength
-    raise ValueError(f"{coupling} acts through the gradient and has no shrink of its own; convert() it first")
+    raise UsageError(f"{coupling} acts through the gradient and has no shrink of its own; convert() it first")
 
 
 def timescale(
@@ -106,9 +106,9 @@ def timescale(
     `momentum` is SGD's, for textbook and l2 only; `peak_lr` defaults to lr.
     """
     if not 0 < lr < math.inf:
-        raise ValueError(f"lr must be a finite number > 0, got {lr!r}")
+        raise UsageError(f"lr must be a finite number > 0, got {lr!r}")
     if steps_per_epoch < 1:
-        raise ValueError(f"steps_per_epoch must be at least 1, got {steps_per_epoch!r}")
+        raise UsageError(f"steps_per_epoch must be at least 1, got {steps_per_epoch!r}")
     peak = lr if peak_lr is None else peak_lr
     check_coupling(coupling)
     if coupling in IN_GRADIENT:
@@ -122,20 +122,20 @@ def timescale(
 def weight_decay_for(epochs: float, lr: float, steps_per_epoch: int) -> float:
     """The decoupled weight decay whose timescale is this many epochs: the inverse of timescale()."""
     if not 0 < epochs < math.inf:
-        raise ValueError(f"epochs must be a finite number > 0, got {epochs!r}")
+        raise UsageError(f"epochs must be a finite number > 0, got {epochs!r}")
     return timescale(lr, 1.0, steps_per_epoch) / epochs
 
 
 def check_coupling(name: str) -> None:
-    """Raise ValueError, with the nearest right word, if there is no such coupling."""
+    """Raise UsageError, with the nearest right word, if there is no such coupling."""
     if name not in COUPLINGS:
-        raise ValueError(f"there is no coupling {name!r}.{did_you_mean(name, COUPLINGS)}")
+        raise UsageError(f"there is no coupling {name!r}.{did_you_mean(name, COUPLINGS)}")
 
 
 def _check(strength: float, peak_lr: float | None, momentum: float) -> None:
     if not 0 <= strength < math.inf:
-        raise ValueError(f"strength must be a finite number >= 0, got {strength!r}")
+        raise UsageError(f"strength must be a finite number >= 0, got {strength!r}")
     if peak_lr is not None and not 0 < peak_lr < math.inf:
-        raise ValueError(f"peak_lr must be a finite number > 0, got {peak_lr!r}")
+        raise UsageError(f"peak_lr must be a finite number > 0, got {peak_lr!r}")
     if not 0 <= momentum < 1:
-        raise ValueError(f"momentum must be in [0, 1), got {momentum!r}")
+        raise UsageError(f"momentum must be in [0, 1), got {momentum!r}")

@@ -1,14 +1,15 @@
 """Decoupled and cautious decay for any torch optimizer, by step hooks: SGDW, RMSpropW, lr-independent AdamW, ..."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import LBFGS, Optimizer
 
-from gapless.decay.cautious import decay_where_agreed
 from gapless.decay.coupling import IN_GRADIENT, Coupling, check_coupling, shrink
+from gapless.decay.optimizers import acting, skipped, unwrapped
+from gapless.errors import UsageError
 
 Group = dict[str, Any]
 Args = tuple[Any, ...]
@@ -33,10 +34,13 @@ class Decoupled:
         self._off = _Off(0.0)
         self._held: list[float] = []
         self._before: dict[Tensor, Tensor] = {}  # the weights before this step, in memory that is kept
-        self._see_groups()
+        if peak_lr is not None and coupling in _BY_SCHEDULE:
+            for group in optimizer.param_groups:
+                group.setdefault("peak_lr", peak_lr)
         self._handles = (
             optimizer.register_step_pre_hook(self._start),
             optimizer.register_step_post_hook(self._finish),
+            optimizer.register_state_dict_post_hook(self._as_held),
         )
 
     def undo(self) -> None:
@@ -49,9 +53,12 @@ class Decoupled:
             group.pop("peak_lr", None)
 
     def _see_groups(self) -> None:
-        for group in self.optimizer.param_groups if self.coupling in _BY_SCHEDULE else ():
-            own = group.get("max_lr", group.get("initial_lr", group["lr"]))  # OneCycleLR's, any scheduler's, none's
-            group.setdefault("peak_lr", float(own) if self._peak_lr is None else self._peak_lr)
+        """What this step needs to know of each group, read when a step begins: a scheduler may have come since."""
+        for group in self.optimizer.param_groups:
+            group.setdefault("weight_decay", 0.0)  # of a group that was added later, to an optimizer without decay
+            if self.coupling in _BY_SCHEDULE:
+                group.setdefault("peak_lr", _peak_of(group) if self._peak_lr is None else self._peak_lr)
+                _refuse_above(group)
 
     def _start(self, optimizer: Optimizer, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs] | None:
         self._give_back()  # a step that raised never came to its end
@@ -100,11 +107,11 @@ class Decoupled:
     def _rates(self) -> list[tuple[Group, float | Tensor]]:
         """(group, part of the weights to take away in this step) of the groups that decay."""
         rates: list[tuple[Group, float | Tensor]] = []
-        skipped = cast(Tensor | None, getattr(self.optimizer, "found_inf", None))  # set by GradScaler for fused kernels
+        left_out: Tensor | None = skipped(self.optimizer)
         for group, strength in zip(self.optimizer.param_groups, self._held, strict=True):
             if strength != 0:
                 rate = shrink(self.coupling, strength, group["lr"], group.get("peak_lr", 1.0))
-                rates.append((group, rate if skipped is None else rate * (1 - skipped)))
+                rates.append((group, rate if left_out is None else rate * (1 - left_out)))
         return rates
 
     def _give_back(self) -> None:
@@ -112,6 +119,59 @@ class Decoupled:
             if group["weight_decay"] is self._off:  # a schedule may have written the next value already: that stands
                 group["weight_decay"] = strength
         self._held.clear()
+
+    def _as_held(self, optimizer: Optimizer, state: dict[str, Any]) -> None:
+        """A state_dict that is taken in the middle of a step has the strengths too."""
+        for group, strength in zip(state["param_groups"], self._held, strict=False):
+            if group["weight_decay"] is self._off:
+                group["weight_decay"] = strength
+
+
+def _peak_of(group: Group) -> float:
+    """The top of the group's learning rate: what its scheduler says, or the rate it has before its first step."""
+    own = float(group.get("max_lr", group.get("initial_lr", group["lr"])))  # OneCycleLR's, any scheduler's, none's
+    if not own > 0:
+        raise UsageError(
+            f"the learning rate is {own:g} in the first step, and no scheduler says how high it will be; say it: "
+            "decouple(..., peak_lr=...)"
+        )
+    return own
+
+
+def _refuse_above(group: Group) -> None:
+    """Above the peak the decay would be stronger than its strength; a rate on another device is not waited for."""
+    lr, peak = group["lr"], group["peak_lr"]
+    known = not isinstance(lr, Tensor) or lr.device.type == "cpu"
+    if known and float(lr) > peak * (1 + 1e-6):
+        raise UsageError(
+            f"the learning rate {float(lr):g} is above peak_lr {peak:g}, by which the decay is divided; say how high "
+            "it will be: decouple(..., peak_lr=...)"
+        )
+
+
+_CHUNK = 1 << 16  # values: on a CPU the two scratch arrays of this size stay in the cache, whole tensors would not
+
+
+def decay_where_agreed(after: Sequence[Tensor], before: Sequence[Tensor], rate: float | Tensor) -> None:
+    """after -= rate * 1[u * before >= 0] * before, in place, where the step was before -> after and u = before - after.
+
+    One formula for every optimizer: whatever it did, before - after is a positive multiple of its direction u. Signs
+    are compared, never multiplied, which would underflow. A coordinate whose step rounded to nothing counts as u = 0
+    and decays, as the paper's >= says. A complex value is two coordinates, as for torch's optimizers.
+    """
+    for each, former in zip(after, before, strict=True):
+        new, old = (torch.view_as_real(t) if t.is_complex() else t for t in (each, former))
+        whole = not (new.device.type == "cpu" and new.is_contiguous() and old.is_contiguous())
+        parts = ((new, old),) if whole else zip(new.view(-1).split(_CHUNK), old.view(-1).split(_CHUNK), strict=True)
+        scratch = torch.empty(
+            (2, *new.shape) if whole else (2, min(_CHUNK, new.numel())), dtype=new.dtype, device=new.device
+        )
+        for w, w0 in parts:
+            u, toward = scratch if whole else scratch[:, : w.numel()]
+            torch.sub(w0, w, out=u)
+            torch.copysign(u, w0, out=toward)
+            torch.eq(u, toward, out=u)  # 1 where u is 0 or has the sign of w0; at w0 = 0 there is nothing to decay
+            w.sub_(u.mul_(w0).mul_(rate))
 
 
 def decouple(
@@ -131,35 +191,34 @@ def decouple(
             (SparseAdam, Rprop) take groups(model, ...) too and decay only through this function.
         coupling: decoupled (times lr), independent (times lr / peak_lr), constant, or corrected (times lr^2 / peak_lr).
         cautious: Chen et al., arXiv 2510.12402.
-        peak_lr: lr at the top of the schedule. Default: what the group's scheduler says (max_lr or
-            initial_lr), or its lr now if it has none. Kept in the group as `peak_lr`, and so in its state_dict.
+        peak_lr: lr at the top of the schedule. Default: what the group's scheduler says when the first step begins
+            (max_lr or initial_lr), or its lr then if it has none. Kept in the group as `peak_lr`, and so in its
+            state_dict.
 
     Raises:
-        ValueError: a coupling through the gradient, no weight_decay in a group, LBFGS, or decoupled already.
+        UsageError: a coupling through the gradient, no weight_decay in a group, LBFGS, or decoupled already. The step,
+            in independent and corrected: the learning rate is above peak_lr.
     """
-    if not isinstance(optimizer, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
-        raise ValueError(f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}")
+    optimizer = unwrapped(optimizer)
     if isinstance(optimizer, LBFGS):
-        raise ValueError(
+        raise UsageError(
             "LBFGS evaluates the loss many times in one step and cannot be decoupled; add decay.L2 to the loss"
         )
     check_coupling(coupling)
     if coupling in IN_GRADIENT:
-        raise ValueError(
+        raise UsageError(
             f"{coupling} is what the optimizer does by itself; set its weight_decay with convert() instead"
         )
     if peak_lr is not None and not peak_lr > 0:
-        raise ValueError(f"peak_lr must be > 0, got {peak_lr!r}")
+        raise UsageError(f"peak_lr must be > 0, got {peak_lr!r}")
     if any("weight_decay" not in group for group in optimizer.param_groups):
         name = type(optimizer).__name__
-        raise ValueError(f"{name} has groups without weight_decay; build it from gapless.decay.groups(model, strength)")
+        raise UsageError(f"{name} has groups without weight_decay; build it from gapless.decay.groups(model, strength)")
     if decoupled_by(optimizer) is not None:
-        raise ValueError("this optimizer is decoupled already and would decay twice; undo() the first one")
+        raise UsageError("this optimizer is decoupled already and would decay twice; undo() the first one")
     return Decoupled(optimizer, coupling, cautious, peak_lr)
 
 
 def decoupled_by(optimizer: Optimizer) -> Decoupled | None:
     """The Decoupled that acts on this optimizer, if there is one."""
-    hooks = optimizer._optimizer_step_pre_hooks.values()  # pyright: ignore[reportPrivateUsage]  # torch lists them nowhere else
-    owners = (getattr(hook, "__self__", None) for hook in hooks)
-    return next((owner for owner in owners if isinstance(owner, Decoupled)), None)
+    return acting(Decoupled, optimizer._optimizer_step_pre_hooks)  # pyright: ignore[reportPrivateUsage]  # torch lists them nowhere else

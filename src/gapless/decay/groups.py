@@ -1,39 +1,51 @@
 """Parameters into groups for an optimizer, each exactly once, and the account that says why."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from torch import Tensor, nn
-from torch.nn.parameter import UninitializedParameter
-from torch.nn.utils.parametrize import ParametrizationList
+from torch import nn
 
-from gapless.decay.rules import RULES, Leaf, Rule, Use, first_that_catches, matches
+from gapless.decay.leaves import Lot, Trained, leaves, lots
+from gapless.decay.rules import RULES, Leaf, Rule, first_that_catches
+from gapless.errors import UsageError
 
 
-def groups(model: nn.Module, weight_decay: float, *, rules: Sequence[Rule] = RULES) -> list[dict[str, Any]]:
+def groups(
+    model: Trained, weight_decay: float, *, rules: Sequence[Rule] = RULES, names: bool = False
+) -> list[dict[str, Any]]:
     """Parameter groups for any torch optimizer: `AdamW(groups(model, 0.05), lr=1e-3, fused=True)`.
 
     One group for each strength, the strongest first; inside a group the order of model.named_parameters(). A group has
-    `params`, `param_names` and `weight_decay` = factor of the rule * weight_decay. Frozen parameters are left out.
+    `params` and `weight_decay` = factor of the rule * weight_decay. Frozen parameters are left out.
 
     Args:
-        model: the bare model, before DDP or FSDP flattens it.
+        model: the bare model, before DDP or FSDP1 flattens it. Or what torch's optimizers take: parameters, (name,
+            parameter) pairs, or groups of either, all of which are trained; groups stay apart and keep their settings
+            but `weight_decay`. How each parameter is used is asked of the models that are alive; one that is in no
+            model is told by its name, where it was given, and its shape.
         weight_decay: >= 0, in the optimizer's own convention (`gapless.decay.convert` changes between conventions).
         rules: the first one that catches a parameter decides; RULES, TIMM, HUGGING_FACE, EVERYTHING or your own.
+        names: whether groups have `param_names` too. torch then refuses groups without names that are added later.
 
     Raises:
-        ValueError: bad weight_decay, lazy or flattened parameters, nothing to train, or a parameter no rule catches.
+        UsageError: bad weight_decay, lazy or flattened parameters, nothing to train, a parameter that is given twice,
+            or one that no rule catches.
     """
-    made: dict[float, dict[str, Any]] = {}
-    for leaf, rule in _judged(model, weight_decay, rules):
-        decay = rule.factor * weight_decay
-        group = made.setdefault(decay, {"params": [], "param_names": [], "weight_decay": decay})
-        group["params"].append(leaf.tensor)
-        group["param_names"].append(leaf.name)
-    result = [made[decay] for decay in sorted(made, reverse=True)]
-    check_complete(model, result)
+    result: list[dict[str, Any]] = []
+    for lot in lots(model):
+        made: dict[float, dict[str, Any]] = {}
+        for leaf, rule in _judged(lot, weight_decay, rules):
+            decay = rule.factor * weight_decay
+            empty = {"params": [], "param_names": []} if names else {"params": []}
+            group = made.setdefault(decay, {**lot.settings, **empty, "weight_decay": decay})
+            group["params"].append(leaf.tensor)
+            if names:
+                group["param_names"].append(leaf.name)
+        result += [made[decay] for decay in sorted(made, reverse=True)]
+    if isinstance(model, nn.Module):
+        check_complete(model, result)
     return result
 
 
@@ -83,13 +95,15 @@ class Account:
         return "; ".join([*parts, f"frozen: {self.frozen} tensors"])
 
 
-def account(model: nn.Module, weight_decay: float, *, rules: Sequence[Rule] = RULES) -> Account:
+def account(model: Trained, weight_decay: float, *, rules: Sequence[Rule] = RULES) -> Account:
     """What groups() does with each parameter and by which rule, in the order of model.named_parameters()."""
     rows = [
         Row(leaf.names, leaf.shape, rule.name, rule.factor * weight_decay)
-        for leaf, rule in _judged(model, weight_decay, rules)
+        for lot in lots(model)
+        for leaf, rule in _judged(lot, weight_decay, rules)
     ]
-    return Account(tuple(rows), sum(not p.requires_grad for p in model.parameters()))
+    frozen = sum(not p.requires_grad for p in model.parameters()) if isinstance(model, nn.Module) else 0
+    return Account(tuple(rows), frozen)
 
 
 @dataclass(frozen=True)
@@ -138,95 +152,23 @@ def differences(model: nn.Module, first: Sequence[Rule], second: Sequence[Rule] 
     return Differences(tuple(rows))
 
 
-def leaves(model: nn.Module) -> tuple[Leaf, ...]:
-    """Every trainable parameter once, with all its names and uses, in the order of model.named_parameters()."""
-    if not isinstance(model, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
-        raise ValueError(f"model must be a torch.nn.Module, got {type(model).__name__}; hand in the model itself")
-    modules = dict(model.named_modules(remove_duplicate=False))
-    lists = _no_decay_lists(modules)
-    names: dict[int, list[str]] = {}
-    tensors: dict[int, Tensor] = {}
-    for name, tensor in model.named_parameters(remove_duplicate=False):
-        if tensor.requires_grad:
-            _refuse_unknown(name, tensor)
-            names.setdefault(id(tensor), []).append(name)
-            tensors[id(tensor)] = tensor
-    _refuse_shared_memory(names, tensors)
-    if not tensors:
-        raise ValueError("the model has no trainable parameter; set requires_grad before grouping")
-    return tuple(
-        Leaf(
-            tuple(names[key]),
-            tensors[key],
-            tuple(_use(modules, name) for name in names[key]),
-            tuple(dict.fromkeys(path for path, patterns in lists for n in names[key] if _listed(n, path, patterns))),
-        )
-        for key in tensors
-    )
-
-
 def check_complete(model: nn.Module, made: Sequence[dict[str, Any]]) -> None:
     """Every trainable parameter of the model is in exactly one group, counted independently of how they were made."""
     grouped = [id(tensor) for group in made for tensor in group["params"]]
     wanted = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
     missing = [name for key, name in wanted.items() if key not in set(grouped)]
     if missing or len(grouped) != len(set(grouped)) or len(grouped) != len(wanted):
-        raise ValueError(
+        raise UsageError(
             f"the groups hold {len(grouped)} tensors ({len(set(grouped))} different), the model trains {len(wanted)}; "
             f"missing: {', '.join(missing) or 'none'}"
         )
 
 
-def _judged(model: nn.Module, weight_decay: float, rules: Sequence[Rule]) -> Iterator[tuple[Leaf, Rule]]:
+def _judged(lot: Lot, weight_decay: float, rules: Sequence[Rule]) -> Iterator[tuple[Leaf, Rule]]:
     if not 0 <= weight_decay < math.inf:
-        raise ValueError(f"weight_decay must be a finite number >= 0, got {weight_decay!r}")
-    for leaf in leaves(model):
+        raise UsageError(f"weight_decay must be a finite number >= 0, got {weight_decay!r}")
+    for leaf in lot.leaves:
         yield leaf, first_that_catches(leaf, rules)
-
-
-def _use(modules: dict[str, nn.Module], name: str) -> Use:
-    """The module that computes with the parameter: containers and parametrizations are climbed out of."""
-    path, _, attribute = name.rpartition(".")
-    while isinstance(modules[path], nn.ParameterList | nn.ParameterDict | ParametrizationList | nn.ModuleDict) and path:
-        path, _, step = path.rpartition(".")
-        attribute = f"{step}.{attribute}"
-    if attribute.startswith("parametrizations.") and attribute.endswith(".original"):
-        attribute = attribute.split(".")[1]
-    return Use(modules[path], path, attribute)
-
-
-def _no_decay_lists(modules: dict[str, nn.Module]) -> list[tuple[str, tuple[str, ...]]]:
-    """(path, patterns) of every module that offers the no_weight_decay() method of timm, Swin and BEiT."""
-    offers = ((path, getattr(module, "no_weight_decay", None)) for path, module in modules.items())
-    return [(path, tuple(cast(Callable[[], Iterable[str]], offer)())) for path, offer in offers if callable(offer)]
-
-
-def _listed(name: str, path: str, patterns: tuple[str, ...]) -> bool:
-    inner = name.removeprefix(f"{path}.") if path else name
-    return (not path or name.startswith(f"{path}.")) and matches(inner, patterns)
-
-
-def _refuse_unknown(name: str, tensor: Tensor) -> None:
-    if isinstance(tensor, UninitializedParameter):
-        raise ValueError(f"parameter {name!r} is lazy and has no shape yet; run one batch through the model first")
-    if type(tensor).__name__ == "FlatParameter":
-        raise ValueError(
-            f"parameter {name!r} was flattened by FSDP and no longer shows what it holds; "
-            "make the groups before wrapping, or wrap with use_orig_params=True"
-        )
-
-
-def _refuse_shared_memory(names: dict[int, list[str]], tensors: dict[int, Tensor]) -> None:
-    """Two Parameters on one memory would decay twice; tied properly, they are one Parameter."""
-    first: dict[tuple[str, int], str] = {}
-    for key, tensor in tensors.items():
-        if type(tensor) is nn.Parameter and tensor.numel() and not tensor.is_meta:
-            name = first.setdefault((str(tensor.device), tensor.data_ptr()), names[key][0])
-            if name != names[key][0]:
-                raise ValueError(
-                    f"parameters {name!r} and {names[key][0]!r} are two Parameters on the same memory and would decay "
-                    "twice; tie them as one Parameter: a.weight = b.weight"
-                )
 
 
 def table(head: tuple[str, ...], body: Sequence[tuple[str, ...]]) -> str:

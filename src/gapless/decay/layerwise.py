@@ -6,8 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from gapless.decay.groups import check_complete, groups, leaves
+from gapless.decay.groups import check_complete, groups
+from gapless.decay.leaves import leaves
 from gapless.decay.rules import RULES, WEIGHT_TYPES, Rule
+from gapless.errors import UsageError
 
 
 def layerwise(
@@ -19,6 +21,7 @@ def layerwise(
     min_scale: float = 0.0,
     levels: Sequence[str] | None = None,
     rules: Sequence[Rule] = RULES,
+    names: bool = False,
 ) -> list[dict[str, Any]]:
     """Groups with lr * layer_decay^(top - level): the head learns at lr, each level below by a factor slower.
 
@@ -30,28 +33,30 @@ def layerwise(
         layer_decay: in (0, 1]; 1 gives every level the same lr.
         min_scale: no level learns slower than lr * min_scale.
         levels: path prefixes from input to output, e.g. ("stem", "blocks.0", "blocks.1", "head"). Default: levels_of().
+        names: as groups() means it.
 
     Raises:
-        ValueError: a bad value, or a parameter under none of the prefixes.
+        UsageError: a bad value, or a parameter under none of the prefixes.
     """
     if not 0 < layer_decay <= 1:
-        raise ValueError(f"layer_decay must be in (0, 1], got {layer_decay!r}")
+        raise UsageError(f"layer_decay must be in (0, 1], got {layer_decay!r}")
     if not 0 <= min_scale <= 1:
-        raise ValueError(f"min_scale must be in [0, 1], got {min_scale!r}")
+        raise UsageError(f"min_scale must be in [0, 1], got {min_scale!r}")
     if not 0 < lr < math.inf:
-        raise ValueError(f"lr must be a finite number > 0, got {lr!r}")
+        raise UsageError(f"lr must be a finite number > 0, got {lr!r}")
     level_of = levels_of(model) if levels is None else _by_prefix(model, levels)
     top = max(level_of.values())
     made: dict[tuple[int, float], dict[str, Any]] = {}
-    for wanted in groups(model, weight_decay, rules=rules):
+    for wanted in groups(model, weight_decay, rules=rules, names=True):
         decay = wanted["weight_decay"]
         for name, tensor in zip(wanted["param_names"], wanted["params"], strict=True):
             level = level_of[name]
             scale = max(layer_decay ** (top - level), min_scale)
-            new = {"params": [], "param_names": [], "weight_decay": decay, "lr": lr * scale}
-            group = made.setdefault((level, -decay), new)
+            empty = {"params": [], "param_names": []} if names else {"params": []}
+            group = made.setdefault((level, -decay), {**empty, "weight_decay": decay, "lr": lr * scale})
             group["params"].append(tensor)
-            group["param_names"].append(name)
+            if names:
+                group["param_names"].append(name)
     result = [made[key] for key in sorted(made)]
     check_complete(model, result)
     return result
@@ -122,6 +127,6 @@ def _by_prefix(model: nn.Module, prefixes: Sequence[str]) -> dict[str, int]:
     for leaf in leaves(model):
         fitting = [p for p in prefixes if leaf.name == p or _inside(leaf.name, p)]
         if not fitting:
-            raise ValueError(f"parameter {leaf.name!r} is under none of the levels {tuple(prefixes)}; add its prefix")
+            raise UsageError(f"parameter {leaf.name!r} is under none of the levels {tuple(prefixes)}; add its prefix")
         levels[leaf.name] = prefixes.index(max(fitting, key=len))
     return levels

@@ -8,8 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from gapless.decay.groups import leaves
+from gapless.decay.leaves import leaves
 from gapless.decay.rules import RULES, Leaf, Rule, first_that_catches
+from gapless.errors import UsageError
 
 Memory = dict[str, Tensor]
 
@@ -30,7 +31,7 @@ class L2:
         _check(strength=self.strength)
 
     def of(self, leaf: Leaf, memory: Memory) -> Tensor:
-        return self.strength * leaf.tensor.square().sum()
+        return self.strength * _squared(leaf.tensor)
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ class ElasticNet:
     def __post_init__(self) -> None:
         _check(strength=self.strength)
         if not 0 <= self.l1_ratio <= 1:
-            raise ValueError(f"l1_ratio must be in [0, 1], got {self.l1_ratio!r}")
+            raise UsageError(f"l1_ratio must be in [0, 1], got {self.l1_ratio!r}")
 
     def of(self, leaf: Leaf, memory: Memory) -> Tensor:
         w, rho = leaf.tensor, self.l1_ratio
-        return self.strength * (rho * w.abs().sum() + (1 - rho) / 2 * w.square().sum())
+        return self.strength * (rho * w.abs().sum() + (1 - rho) / 2 * _squared(w))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,22 +82,22 @@ class L2SP:
     def __post_init__(self) -> None:
         _check(alpha=self.alpha, beta=self.beta)
         if not self.start:
-            raise ValueError("start holds no tensor; hand in the pre-trained state_dict")
+            raise UsageError("start holds no tensor; hand in the pre-trained state_dict")
         object.__setattr__(self, "start", {name: t.detach().clone() for name, t in self.start.items()})
 
     def of(self, leaf: Leaf, memory: Memory) -> Tensor:
         known = next((self.start[name] for name in leaf.names if name in self.start), None)
         if known is None:
-            return self.beta / 2 * leaf.tensor.square().sum()
+            return self.beta / 2 * _squared(leaf.tensor)
         if known.shape != leaf.tensor.shape:
-            raise ValueError(
+            raise UsageError(
                 f"start[{leaf.name!r}] has shape {tuple(known.shape)}, the model's {leaf.shape}; "
                 "leave a replaced layer out of start"
             )
         key = f"{leaf.name}.start"
         if key not in memory or memory[key].device != leaf.tensor.device:
             memory[key] = known.to(leaf.tensor)
-        return self.alpha / 2 * (leaf.tensor - memory[key]).square().sum()
+        return self.alpha / 2 * _squared(leaf.tensor - memory[key])
 
 
 @dataclass(frozen=True)
@@ -115,27 +116,27 @@ class Spectral:
     def __post_init__(self) -> None:
         _check(strength=self.strength)
         if self.iterations < 1:
-            raise ValueError(f"iterations must be at least 1, got {self.iterations!r}")
+            raise UsageError(f"iterations must be at least 1, got {self.iterations!r}")
         if self.refresh < 1:
-            raise ValueError(f"refresh must be at least 1, got {self.refresh!r}")
+            raise UsageError(f"refresh must be at least 1, got {self.refresh!r}")
 
     def of(self, leaf: Leaf, memory: Memory) -> Tensor:
         if leaf.tensor.ndim < 2:
-            return leaf.tensor.new_zeros(())
+            return leaf.tensor.new_zeros(()).abs()  # real, whatever the weights are
         w = as_matrix(leaf)
         u, v = self._vectors(w.detach(), leaf.name, memory)
-        return self.strength / 2 * torch.dot(u, w @ v).square()
+        return self.strength / 2 * _squared(torch.vdot(u, w @ v))
 
     @torch.no_grad()
     def _vectors(self, w: Tensor, name: str, memory: Memory) -> tuple[Tensor, Tensor]:
         v, age = memory.get(f"{name}.v"), memory.get(f"{name}.age", torch.zeros((), dtype=torch.int64))
         if v is None or v.device != w.device or age % self.refresh == 0:
-            exact = w if w.dtype == torch.float64 else w.float()  # there is no SVD in half precision
-            v = torch.linalg.svd(exact, full_matrices=False).Vh[0].to(w.dtype)
-        u = nn.functional.normalize(w @ v, dim=0)
+            exact = w.float() if w.dtype in (torch.float16, torch.bfloat16) else w  # there is no SVD in half precision
+            v = torch.linalg.svd(exact, full_matrices=False).Vh[0].conj().to(w.dtype)
+        u = _unit(w @ v)
         for _ in range(self.iterations):
-            v = nn.functional.normalize(w.mT @ u, dim=0)
-            u = nn.functional.normalize(w @ v, dim=0)
+            v = _unit(w.mH @ u)
+            u = _unit(w @ v)
         memory[f"{name}.v"], memory[f"{name}.age"] = v, age + 1
         return u, v
 
@@ -154,10 +155,10 @@ class Orthogonal:
 
     def of(self, leaf: Leaf, memory: Memory) -> Tensor:
         if leaf.tensor.ndim < 2:
-            return leaf.tensor.new_zeros(())
+            return leaf.tensor.new_zeros(()).abs()  # real, whatever the weights are
         w = as_matrix(leaf)
-        gram = w @ w.mT if w.shape[0] <= w.shape[1] else w.mT @ w
-        return self.strength * (gram - torch.eye(len(gram), dtype=w.dtype, device=w.device)).square().sum()
+        gram = w @ w.mH if w.shape[0] <= w.shape[1] else w.mH @ w
+        return self.strength * _squared(gram - torch.eye(len(gram), dtype=w.dtype, device=w.device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +186,7 @@ def penalty(model: nn.Module, kind: Kind, *, rules: Sequence[Rule] = RULES) -> P
     """The penalty over exactly the parameters that would decay: penalty(model, L1(1e-5)).
 
     Raises:
-        ValueError: if the rules let no parameter decay.
+        UsageError: if the rules let no parameter decay.
     """
     return Penalty(kind, decayed(model, rules))
 
@@ -195,7 +196,7 @@ def decayed(model: nn.Module, rules: Sequence[Rule]) -> tuple[tuple[Leaf, float]
     judged = ((leaf, first_that_catches(leaf, rules).factor) for leaf in leaves(model))
     found = tuple((leaf, factor) for leaf, factor in judged if factor > 0)
     if not found:
-        raise ValueError("these rules let no parameter of the model decay, so there is nothing to penalize")
+        raise UsageError("these rules let no parameter of the model decay, so there is nothing to penalize")
     return found
 
 
@@ -221,7 +222,17 @@ def as_matrix(leaf: Leaf) -> Tensor:
     return view.permute(*units, *rest).flatten(len(units)).flatten(0, len(units) - 1)
 
 
+def _squared(w: Tensor) -> Tensor:
+    """sum(|w|^2), real for complex weights too."""
+    return (torch.view_as_real(w) if w.is_complex() else w).square().sum()
+
+
+def _unit(vector: Tensor) -> Tensor:
+    """The vector with length 1; normalize() does not take complex ones."""
+    return vector / torch.linalg.vector_norm(vector).clamp_(min=1e-12)
+
+
 def _check(**strengths: float) -> None:
     for name, value in strengths.items():
         if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+            raise UsageError(f"{name} must be a finite number >= 0, got {value!r}")

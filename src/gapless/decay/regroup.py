@@ -10,7 +10,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from gapless.decay.decoupled import decoupled_by
 from gapless.decay.groups import groups
+from gapless.decay.optimizers import unwrapped
 from gapless.decay.rules import RULES, Rule
+from gapless.errors import UsageError
 
 Group = dict[str, Any]
 _OWN = ("params", "param_names", "weight_decay")
@@ -36,24 +38,25 @@ def regroup(optimizer: Optimizer, model: nn.Module, weight_decay: float, *, rule
     and strength. Moments and step counts belong to the tensors and do not change.
 
     Raises:
-        ValueError: a scheduler holds the optimizer, it trains other tensors than the model, or it cannot decay.
+        UsageError: a scheduler holds the optimizer, it trains other tensors than the model, or it cannot decay.
     """
-    if not isinstance(optimizer, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
-        raise ValueError(f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}")
+    optimizer = unwrapped(optimizer)
     refuse_scheduled(optimizer)
     _refuse_without_decay(optimizer)
     _refuse_other_model(optimizer, model)
     former = list(optimizer.param_groups)
     home = {id(p): i for i, group in enumerate(former) for p in group["params"]}
     made: dict[tuple[int, float], Group] = {}
-    for wanted in groups(model, weight_decay, rules=rules):
+    for wanted in groups(model, weight_decay, rules=rules, names=True):
         decay = wanted["weight_decay"]
         for name, tensor in zip(wanted["param_names"], wanted["params"], strict=True):
             i = home[id(tensor)]
             kept = {key: value for key, value in former[i].items() if key not in _OWN}
-            group = made.setdefault((i, decay), {"params": [], "param_names": [], "weight_decay": decay, **kept})
+            empty = {"params": [], "param_names": []} if "param_names" in former[i] else {"params": []}
+            group = made.setdefault((i, decay), {**empty, "weight_decay": decay, **kept})
             group["params"].append(tensor)
-            group["param_names"].append(name)
+            if "param_names" in group:
+                group["param_names"].append(name)
     optimizer.param_groups[:] = [made[key] for key in sorted(made, key=lambda key: (key[0], -key[1]))]
     return Regrouped(optimizer, former)
 
@@ -67,7 +70,7 @@ def refuse_scheduled(optimizer: Optimizer) -> None:
         what = "a scheduler (initial_lr stands in its groups)"
     else:
         return
-    raise ValueError(
+    raise UsageError(
         f"the optimizer is held by {what}, which stores one value per group and would step the wrong ones; "
         "regroup first, then build the scheduler"
     )
@@ -88,7 +91,7 @@ def _refuse_other_model(optimizer: Optimizer, model: nn.Module) -> None:
     wanted = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
     if held != set(wanted):
         missing = ", ".join(name for key, name in wanted.items() if key not in held) or "none"
-        raise ValueError(
+        raise UsageError(
             f"the optimizer does not train exactly the model's trainable parameters: it lacks {missing} and has "
             f"{len(held - set(wanted))} others; build it from this model, after freezing"
         )
@@ -96,10 +99,10 @@ def _refuse_other_model(optimizer: Optimizer, model: nn.Module) -> None:
 
 def _refuse_without_decay(optimizer: Optimizer) -> None:
     if isinstance(optimizer, LBFGS):
-        raise ValueError("LBFGS takes one group only; add decay.L2 to the loss instead")
+        raise UsageError("LBFGS takes one group only; add decay.L2 to the loss instead")
     if "weight_decay" not in optimizer.defaults and decoupled_by(optimizer) is None:
         name = type(optimizer).__name__
-        raise ValueError(
+        raise UsageError(
             f"{name} has no weight decay of its own; build it as {name}(gapless.decay.groups(model, strength), ...) "
             "and call gapless.decay.decouple on it"
         )

@@ -7,7 +7,8 @@ from fnmatch import fnmatch
 
 from torch import Tensor, nn
 
-from gapless.decay.norms import is_norm
+from gapless.errors import UsageError
+from gapless.kinds import EMBEDDING_TYPES, WEIGHT_TYPES, is_norm
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,23 +56,9 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not 0 <= self.factor < float("inf"):
-            raise ValueError(f"rule {self.name!r}: factor must be a finite number >= 0, got {self.factor!r}")
+            raise UsageError(f"rule {self.name!r}: factor must be a finite number >= 0, got {self.factor!r}")
 
 
-EMBEDDING_TYPES = (nn.Embedding, nn.EmbeddingBag)
-WEIGHT_TYPES: tuple[type[nn.Module], ...] = (
-    nn.Linear,
-    nn.Bilinear,
-    nn.Conv1d,
-    nn.Conv2d,
-    nn.Conv3d,
-    nn.ConvTranspose1d,
-    nn.ConvTranspose2d,
-    nn.ConvTranspose3d,
-    nn.RNNBase,
-    nn.RNNCellBase,
-    nn.MultiheadAttention,
-)
 _TABLE_WORDS = frozenset(
     ("embed", "embeds", "embedding", "embeddings", "pos", "position", "positions", "positional", "token", "tokens")
 )
@@ -181,11 +168,11 @@ RULE_SETS: dict[str, tuple[Rule, ...]] = {
 
 
 def first_that_catches(leaf: Leaf, rules: Sequence[Rule]) -> Rule:
-    """The rule that decides. Raises ValueError where none does: a parameter is never forgotten in silence."""
+    """The rule that decides. Raises UsageError where none does: a parameter is never forgotten in silence."""
     for rule in rules:
         if rule.catches(leaf):
             return rule
-    raise ValueError(
+    raise UsageError(
         f"no rule catches parameter {leaf.name!r} of shape {leaf.shape}; end the rules with gapless.decay.REST"
     )
 

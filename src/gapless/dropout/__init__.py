@@ -1,6 +1,6 @@
 """Dropout: the family, its rates over training and depth, attaching it to any model, and the uncertainty it gives."""
 
-from gapless.dropout.attach import Attached, Placement, attach, detach
+from gapless.dropout.attach import attach, detach
 from gapless.dropout.concrete import ConcreteDropout
 from gapless.dropout.noise import (
     AlphaDropout,
@@ -15,9 +15,10 @@ from gapless.dropout.noise import (
     PatchDropout,
     TokenDropout,
 )
-from gapless.dropout.rate import Constant, Early, FlatCosine, Late, Scheduled, depth_rates
+from gapless.dropout.rate import Scheduled, depth_rates
 from gapless.dropout.uncertainty import ClassUncertainty, Passes, ValueUncertainty, monte_carlo
 from gapless.dropout.weight import DropConnect, EmbeddingDropout, WeightDrop
+from gapless.schedule import Constant, Early, FlatCosine, Late
 
 FAMILY = (
     AlphaDropout,
@@ -39,7 +40,6 @@ FAMILY = (
 __all__ = [
     "FAMILY",
     "AlphaDropout",
-    "Attached",
     "AttentionDropout",
     "ChannelDropout",
     "ClassUncertainty",
@@ -58,7 +58,6 @@ __all__ = [
     "NoiseLayer",
     "Passes",
     "PatchDropout",
-    "Placement",
     "Scheduled",
     "TokenDropout",
     "ValueUncertainty",

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from gapless.errors import UsageError
+
 
 class ConcreteDropout(nn.Module):
     """y = x * (1 - z) / (1 - E[z]) with a learned p: z = sigmoid((logit(p) + logit(u)) / temperature), u uniform.
@@ -18,9 +20,9 @@ class ConcreteDropout(nn.Module):
     def __init__(self, p: float = 0.1, temperature: float = 0.1) -> None:
         super().__init__()
         if not 0 < p < 1:
-            raise ValueError(f"ConcreteDropout: p must be in (0, 1), got {p!r}")
+            raise UsageError(f"ConcreteDropout: p must be in (0, 1), got {p!r}")
         if not 0 < temperature <= 1:
-            raise ValueError(f"ConcreteDropout: temperature must be in (0, 1], got {temperature!r}")
+            raise UsageError(f"ConcreteDropout: temperature must be in (0, 1], got {temperature!r}")
         self.temperature = temperature
         self.logit = nn.Parameter(torch.tensor(math.log(p / (1 - p))))
 

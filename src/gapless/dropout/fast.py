@@ -23,11 +23,13 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn import functional
+from torch.utils import _python_dispatch
 
 PIECE = 1 << 31  # elements under one key; beyond it the 32-bit position would repeat
 _TYPES = (torch.float32, torch.float64, torch.bfloat16)
 _internals: Any = torch._C  # pyright: ignore[reportPrivateUsage]  # torch has no public question for what we ask
 _forward_mode: Any = forward_ad
+_modes: Any = _python_dispatch
 _MASK32 = (1 << 32) - 1
 _MASK64 = (1 << 64) - 1
 
@@ -85,13 +87,25 @@ def _plain_keys() -> frozenset[int]:
 
 
 def _watched() -> bool:
-    """True under vmap, torch.func, forward mode, make_fx, flop counters and jit, which must see torch's operations."""
+    """True under vmap, torch.func, forward mode, make_fx, fake tensors and jit, which must see torch's operations.
+
+    Modes that only look on, as flop counters do, are not among them: one that is on in a forward pass and off when
+    torch.utils.checkpoint runs it again must not change the mask.
+    """
     return (
         _internals._functorch.peek_interpreter_stack() is not None
-        or _internals._len_torch_dispatch_stack() > 0
+        or (
+            _internals._len_torch_dispatch_stack() > 0
+            and any(map(_rewrites, _modes._get_current_dispatch_mode_stack()))
+        )
         or _forward_mode._current_level >= 0
         or _internals._get_tracing_state() is not None
     )
+
+
+def _rewrites(mode: object) -> bool:
+    """Whether a dispatch mode makes a program of the operations it sees: torch gives those that do a key."""
+    return getattr(mode, "_mode_key", None) is not None
 
 
 class _Masked(torch.autograd.Function):

@@ -21,6 +21,8 @@ from numba.core import types
 from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 
+from gapless.native.kept import KEPT
+
 u32 = np.uint32
 PART = 1 << 16  # elements a thread takes at a time
 
@@ -133,10 +135,7 @@ Work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 def _entry() -> Any:
     signature = types.void(types.CPointer(_RECORD))
     options: dict[str, Any] = {"boundscheck": False, "error_model": "numpy"}
-    try:
-        compiled = numba.cfunc(signature, cache=True, **options)(_work)
-    except RuntimeError:  # no folder that can be written to: compiled once per process then
-        compiled = numba.cfunc(signature, **options)(_work)
+    compiled = numba.cfunc(signature, cache=KEPT, **options)(_work)
     return Work(cast(int, compiled.address))
 
 

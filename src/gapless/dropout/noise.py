@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gapless.dropout import fast
+from gapless.errors import UsageError
 
 
 class NoiseLayer(nn.Module):
     """f(x) = drop(x) while training, x otherwise.
 
     p is the probability of dropping one unit, in [0, 1); what a unit is, the variant says. Random numbers come from
-    torch's default generator, as for torch's own dropouts. ValueError for any other p.
+    torch's default generator, as for torch's own dropouts. UsageError for any other p.
     """
 
     p: float
@@ -25,7 +26,7 @@ class NoiseLayer(nn.Module):
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
         if not 0 <= p < 1:
-            raise ValueError(f"{type(self).__name__}: p must be in [0, 1), got {p!r}")
+            raise UsageError(f"{type(self).__name__}: p must be in [0, 1), got {p!r}")
         self.p = p
 
     def drop(self, x: Tensor) -> Tensor:
@@ -40,9 +41,9 @@ class NoiseLayer(nn.Module):
         return fast.dropout(x.new_ones(shape), self.p)
 
     def need(self, x: Tensor, ndim: int, shape: str) -> None:
-        """ValueError unless x has at least ndim dimensions; `shape` names them."""
+        """UsageError unless x has at least ndim dimensions; `shape` names them."""
         if x.ndim < ndim:
-            raise ValueError(f"{type(self).__name__}: x must be {shape}, got shape {tuple(x.shape)}")
+            raise UsageError(f"{type(self).__name__}: x must be {shape}, got shape {tuple(x.shape)}")
 
     def extra_repr(self) -> str:
         return f"p={self.p:g}"
@@ -137,12 +138,12 @@ class DropBlock(NoiseLayer):
     def __init__(self, p: float = 0.1, size: int = 7) -> None:
         super().__init__(p)
         if size < 1:
-            raise ValueError(f"DropBlock: size must be at least 1, got {size!r}")
+            raise UsageError(f"DropBlock: size must be at least 1, got {size!r}")
         self.size = size
 
     def drop(self, x: Tensor) -> Tensor:
         if not 3 <= x.ndim <= 5:
-            raise ValueError(f"DropBlock: x must be (B, C, ...) with 1 to 3 more dimensions, got {tuple(x.shape)}")
+            raise UsageError(f"DropBlock: x must be (B, C, ...) with 1 to 3 more dimensions, got {tuple(x.shape)}")
         dims = x.ndim - 2
         stays = (1 - self.p) ** (1 / self.size**dims)  # the probability that one corner starts no block
         corners = x.new_ones(*x.shape[:2], *[n + self.size - 1 for n in x.shape[2:]])
@@ -170,7 +171,7 @@ class LockedDropout(NoiseLayer):
 
     def drop(self, x: Tensor) -> Tensor:
         if not -x.ndim <= self.time < x.ndim:
-            raise ValueError(f"LockedDropout: time is dimension {self.time}, got x of shape {tuple(x.shape)}")
+            raise UsageError(f"LockedDropout: time is dimension {self.time}, got x of shape {tuple(x.shape)}")
         shape = list(x.shape)
         shape[self.time] = 1
         return x * self.keep(x, *shape)
@@ -216,7 +217,7 @@ class PatchDropout(NoiseLayer):
         self.need(x, 3, "(B, N, D)")
         patches = x.shape[1] - self.prefix
         if patches < 1:
-            raise ValueError(f"PatchDropout: {self.prefix} prefix tokens leave no patch in x of shape {tuple(x.shape)}")
+            raise UsageError(f"PatchDropout: {self.prefix} prefix tokens leave no patch in x of shape {tuple(x.shape)}")
         count = max(1, round((1 - self.p) * patches))
         order = torch.rand(x.shape[0], patches, device=x.device).argsort(1)[:, :count].sort(1).values
         chosen = (order + self.prefix).view(x.shape[0], count, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
@@ -228,5 +229,5 @@ class PatchDropout(NoiseLayer):
 
 def _prefix(layer: nn.Module, prefix: int) -> int:
     if prefix < 0:
-        raise ValueError(f"{type(layer).__name__}: prefix must be 0 or more, got {prefix!r}")
+        raise UsageError(f"{type(layer).__name__}: prefix must be 0 or more, got {prefix!r}")
     return prefix

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd as TorchDropout  # pyright: ignore[reportPrivateUsage]  # their one base
 
+from gapless.dropout.attach import Dropped
 from gapless.dropout.concrete import ConcreteDropout
+from gapless.dropout.functional import functional_rates
 from gapless.dropout.noise import NoiseLayer
 from gapless.dropout.weight import DropConnect, EmbeddingDropout, WeightDrop
+from gapless.surgery import additions
 
 _WITH_P = (NoiseLayer, DropConnect, EmbeddingDropout, WeightDrop, TorchDropout)
 _WITH_DROPOUT = (nn.MultiheadAttention, nn.RNNBase)
@@ -38,8 +41,15 @@ def _own(module: nn.Module, path: str) -> Iterator[Rated]:
         yield Rated(path, module, "p")
     elif isinstance(module, _WITH_DROPOUT):
         yield Rated(path, module, "dropout")
+    for addition in additions(module):
+        if isinstance(addition, Dropped):
+            yield Rated(path, addition.noise, "p")
 
 
 def is_random(module: nn.Module) -> bool:
-    """Whether this very module draws noise while it is in training mode: a dropout with a rate above 0."""
-    return isinstance(module, ConcreteDropout) or any(place.rate > 0 for place in _own(module, ""))
+    """Whether this very module draws noise while it is in training mode: a dropout with a rate above 0.
+
+    Also a module that hands such a rate of its own to a function, as `functional_rates` finds it.
+    """
+    rates = [*(place.rate for place in _own(module, "")), *(rate for _, rate in functional_rates(module))]
+    return isinstance(module, ConcreteDropout) or any(rate > 0 for rate in rates)

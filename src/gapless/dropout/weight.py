@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gapless.dropout import fast
+from gapless.errors import UsageError
 
 
 class DropConnect(nn.Linear):
@@ -62,18 +63,18 @@ class WeightDrop(nn.Module):
 
     Merity et al., "Regularizing and optimizing LSTM language models", arXiv 1708.02182, section 2: the recurrent
     weights of an LSTM are dropped once per sequence, so the mask is the same at every step. Keys of the state_dict
-    gain the prefix "module.". ValueError for a name that is not a parameter.
+    gain the prefix "module.". UsageError for a name that is not a parameter.
     """
 
     def __init__(self, module: nn.Module, names: Sequence[str], p: float = 0.5) -> None:
         super().__init__()
         self.p = _rate(self, p)
         if not names or isinstance(names, str):
-            raise ValueError(f"WeightDrop: names must be a sequence of parameter names, got {names!r}")
+            raise UsageError(f"WeightDrop: names must be a sequence of parameter names, got {names!r}")
         known = [name for name, _ in module.named_parameters()]
         for name in names:
             if name not in known:
-                raise ValueError(f"WeightDrop: {type(module).__name__} has no parameter {name!r}, only {known}")
+                raise UsageError(f"WeightDrop: {type(module).__name__} has no parameter {name!r}, only {known}")
         self.module = module
         self.names = tuple(names)
 
@@ -89,5 +90,5 @@ class WeightDrop(nn.Module):
 
 def _rate(layer: nn.Module, p: float) -> float:
     if not 0 <= p < 1:
-        raise ValueError(f"{type(layer).__name__}: p must be in [0, 1), got {p!r}")
+        raise UsageError(f"{type(layer).__name__}: p must be in [0, 1), got {p!r}")
     return p

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gapless.errors import UsageError, did_you_mean
+from gapless.errors import DataError, UsageError, did_you_mean
 from gapless.functions import find
 
 if TYPE_CHECKING:
@@ -31,6 +30,44 @@ class ModelOptions:
 
     width: int | None = None
     depth: int | None = None
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """Builds a built-in model when it is called; knows how, so that a file can say it.
+
+    shape, outputs, categories: of the task (see `gapless.Task`).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    outputs: int
+    categories: tuple[int, ...]
+    size: ModelOptions
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes that were chosen."""
+        chosen = {"width": self.size.width, "depth": self.size.depth}
+        return {word: value for word, value in chosen.items() if value is not None}
+
+    def __call__(self) -> nn.Module:
+        from gapless.models.cnn import CNN
+        from gapless.models.mlp import MLP
+        from gapless.models.resnet import ResNet
+        from gapless.models.text import TextBag, TextCNN
+
+        sizes: dict[str, Any] = self.sizes
+        if self.name == "mlp":
+            return MLP(self.shape, self.outputs, self.categories, **sizes)
+        if self.name in ("text-bag", "text-cnn"):
+            return {"text-bag": TextBag, "text-cnn": TextCNN}[self.name](self.outputs, **sizes)
+        return {"cnn": CNN, "resnet": ResNet}[self.name](self.shape[0], self.outputs, min(self.shape[1:]), **sizes)
+
+    def facts(self) -> dict[str, Any]:
+        """What `builtin` makes the same of."""
+        shape = {"shape": list(self.shape), "outputs": self.outputs, "categories": list(self.categories)}
+        return {**shape, "width": self.size.width, "depth": self.size.depth}
 
 
 def choose(
@@ -65,26 +102,26 @@ def choose(
     for name, value in (("--width", options.width), ("--depth", options.depth)):
         if value is not None and value < 1:
             raise UsageError(f"{name} must be at least 1, got {value}")
-    return word, _builtin(word, shape, outputs, categories, options)
-
-
-def _builtin(
-    word: str, shape: tuple[int, ...], outputs: int, categories: tuple[int, ...], options: ModelOptions
-) -> Callable[[], nn.Module]:
-    from gapless.models.cnn import CNN
-    from gapless.models.mlp import MLP
-    from gapless.models.resnet import ResNet
-    from gapless.models.text import TextBag, TextCNN
-
-    chosen: dict[str, Any] = {k: v for k, v in (("width", options.width), ("depth", options.depth)) if v is not None}
-    if word == "mlp":
-        return partial(MLP, shape, outputs, categories, **chosen)
-    if word == "cnn" and "depth" in chosen:
-        raise UsageError("--depth: cnn has three convolutions; use resnet or mlp to choose a depth")
-    if word == "text-bag":
-        return partial(TextBag, outputs, **chosen)
-    if word == "text-cnn":
-        if "depth" in chosen:
+    if "depth" in (chosen := Builtin(word, shape, outputs, categories, options)).sizes:
+        if word == "cnn":
+            raise UsageError("--depth: cnn has three convolutions; use resnet or mlp to choose a depth")
+        if word == "text-cnn":
             raise UsageError("--depth: text-cnn has one layer of convolutions; use text-bag to choose a depth")
-        return partial(TextCNN, outputs, **chosen)
-    return partial({"cnn": CNN, "resnet": ResNet}[word], shape[0], outputs, min(shape[1:]), **chosen)
+    return word, chosen
+
+
+def builtin(name: str, facts: Mapping[str, Any]) -> Builtin:
+    """A built-in model from what `Builtin.facts` gave.
+
+    Raises:
+        DataError: they are not those of a built-in model.
+    """
+    try:
+        shape, categories = (tuple(int(n) for n in facts[word]) for word in ("shape", "categories"))
+        size = ModelOptions(*(None if facts[word] is None else int(facts[word]) for word in ("width", "depth")))
+        found = Builtin(name, shape, int(facts["outputs"]), categories, size)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"what is said of its model, {name!r}, is damaged ({error!r})") from error
+    if name not in BUILTIN:
+        raise DataError(f"there is no built-in model {name!r}.{did_you_mean(name, BUILTIN)}")
+    return found

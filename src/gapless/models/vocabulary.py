@@ -61,11 +61,15 @@ class Vocabulary:
         split = [words_of(text)[: self.most] for text in texts]
         counts = Counter(chain.from_iterable(split))
         kept = sorted(counts, key=lambda word: (-counts[word], word))
-        ids = {word: _FIRST + i for i, word in enumerate(kept[: self.known])}
-        made = Vocabulary(self.known, self.hashed, self.most, ids)
+        made = self.of(kept)
         for text, words in zip(texts, split, strict=True):
             made._encoded[text] = made._numbers(words)
         return made
+
+    def of(self, words: Sequence[str]) -> Vocabulary:
+        """One that knows these words, as many as it has places for; their order gives their ids."""
+        ids = {word: _FIRST + i for i, word in enumerate(words[: self.known])}
+        return Vocabulary(self.known, self.hashed, self.most, ids)
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Ids (B, L) int64, padded with 0 to the longest text of the batch; a text without a word is one unknown."""

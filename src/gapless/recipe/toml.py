@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
-from gapless.errors import UsageError, did_you_mean
-from gapless.recipe.recipe import Augment, BatchNorm, Decay, Dropout, Op, Recipe
+from gapless.errors import UsageError
+from gapless.recipe.problems import Place
 
 SCHEMA = 1
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")  # TOML has no place for them
-_PARTS: dict[str, type[BaseModel]] = {
-    "dropout": Dropout,
-    "batchnorm": BatchNorm,
-    "decay": Decay,
-    "augment": Augment,
-    "ops": Op,
-}
 
 
-def loads(text: str, where: str) -> Recipe:
-    """The recipe in a TOML text. See `Recipe.from_toml`."""
+def loads(text: str, where: str) -> dict[str, Any]:
+    """The values in a TOML text, its schema checked and taken out; UsageError for what is not the TOML of a recipe."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -36,34 +26,13 @@ def loads(text: str, where: str) -> Recipe:
         raise UsageError(
             f"{where}: schema must be {SCHEMA}, got {schema!r}; the first line must be `schema = {SCHEMA}`"
         )
-    return validated(values, where, text)
+    return values
 
 
-def validated(values: dict[str, Any], where: str, text: str | None) -> Recipe:
-    """The recipe in plain values; with their TOML text, errors name the line."""
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        first = min(error.errors(), key=lambda e: e["type"] == "missing")  # a misspelled key is missing, too
-        place = first["loc"]
-        line = _line(text, place) if text is not None else None
-        at = f"{where} line {line}" if line else where
-        raise UsageError(f"{at}: {_sentence(place, first)}") from error
-
-
-def _sentence(place: Sequence[int | str], error: Any) -> str:
-    name = ".".join(str(p) for p in place)
-    if error["type"] == "extra_forbidden":
-        parent = next((p for p in reversed(place[:-1]) if isinstance(p, str)), None)
-        known = list(_PARTS[parent].model_fields) if parent in _PARTS else [p for p in _PARTS if p != "ops"]
-        return f"there is no {name!r} in a recipe.{did_you_mean(str(place[-1]), known)}"
-    if error["type"] == "value_error":
-        return f"{name}: {error['ctx']['error']}"
-    if error["type"] == "missing":
-        return f"{name} is missing"
-    wanted = {"model_type": "should be a table", "tuple_type": "should be a list of tables"}.get(error["type"])
-    said = wanted or re.sub("^Input should", "should", error["msg"])
-    return f"{name or 'a recipe'} {said}, got {error['input']!r}"
+def where_at(text: str, place: Place, where: str) -> str:
+    """`where` with the line at which the value at `place` stands, if the text has it."""
+    line = _line(text, place)
+    return f"{where} line {line}" if line else where
 
 
 _KEY = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
@@ -71,7 +40,7 @@ _KEYS = rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*"
 _HEADER, _ENTRY = re.compile(rf"\s*(\[\[?){_KEYS}\]"), re.compile(rf"{_KEYS}=")
 
 
-def _line(text: str, place: Sequence[int | str]) -> int | None:
+def _line(text: str, place: Place) -> int | None:
     """The line (from 1) where the value at `place` stands, or else the innermost table or value that holds it."""
     names = [p for p in place if isinstance(p, str)]
     number = next((p for p in place if isinstance(p, int)), 0)
@@ -97,15 +66,15 @@ def _names(keys: str) -> list[str]:
     return [key.strip("\"'") for key in re.findall(_KEY, keys)]
 
 
-def dumps(recipe: Recipe, comment: str = "") -> str:
-    """The recipe as TOML, only what is switched on; every line of `comment` stands above it behind a #."""
+def dumps(values: dict[str, Any], comment: str = "") -> str:
+    """What `Recipe.to_dict` gives as TOML; every line of `comment` stands above it behind a #."""
     lines = [f"# {_CONTROL.sub(' ', line)}".rstrip() for line in comment.splitlines()]
     lines.append(f"schema = {SCHEMA}")
-    values = recipe.to_dict()
     for part, entries in values.items():
-        ops = entries.pop("ops", ())
-        if entries or not ops:
-            lines += ["", f"[{part}]", *(f"{key} = {_value(value)}" for key, value in entries.items())]
+        ops = entries.get("ops", ())
+        plain = {key: value for key, value in entries.items() if key != "ops"}
+        if plain or not ops:
+            lines += ["", f"[{part}]", *(f"{key} = {_value(value)}" for key, value in plain.items())]
         for op in ops:
             lines += ["", f"[[{part}.ops]]", *(f"{key} = {_value(value)}" for key, value in op.items())]
     return "\n".join(lines) + "\n"

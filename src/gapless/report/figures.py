@@ -6,7 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
-from gapless.search.result import Interval, Result
+from gapless.evidence.result import Interval, Result
+from gapless.metrics import METRICS
 
 # Control characters but line feed and tab, what is no character, and marks that reorder the text around them:
 # a name may not rearrange our sentence, nor steer a terminal.
@@ -36,20 +37,36 @@ def _escape(found: re.Match[str]) -> str:
 
 @dataclass(frozen=True)
 class Figures:
-    """How one run writes its scores: accuracy in per cent and points, r2 as it is, with as many digits as carry news.
+    """How one run writes its scores: shares in per cent and points, others as they are; as many digits as carry news.
 
     minus, space: what stands for a minus sign and between a number and its unit.
     """
 
-    percent: bool
+    metric: str
     digits: int
     minus: str = "-"
     space: str = " "
 
     @classmethod
     def of(cls, result: Result, minus: str = "-", space: str = " ") -> Figures:
-        percent = result.metric.name == "accuracy"
-        return cls(percent, _digits(result.gain, percent), minus, space)
+        metric = METRICS[result.metric.name]
+        in_unit = metric.error and not metric.classes
+        digits = _digits_of_width(result.gain) if in_unit else _digits(result.gain, metric.share)
+        return cls(metric.name, digits, minus, space)
+
+    @property
+    def percent(self) -> bool:
+        return METRICS[self.metric].share
+
+    @property
+    def axis(self) -> str:
+        """What follows a word for a score on an axis, where more is better: ` in %`, `, r2`, `, minus mae`."""
+        return " in %" if self.percent else f", {'minus ' if self.error else ''}{self.metric}"
+
+    @property
+    def error(self) -> bool:
+        """Whether less is better: scores are written as what they are, differences as how much less there is."""
+        return METRICS[self.metric].error
 
     @property
     def scale(self) -> float:
@@ -58,7 +75,7 @@ class Figures:
     @property
     def unit(self) -> str:
         """The unit of a difference, with the space before it."""
-        return f"{self.space}points" if self.percent else f"{self.space}in{self.space}r2"
+        return f"{self.space}points" if self.percent else f"{self.space}in{self.space}{self.metric}"
 
     def bare(self, value: float) -> str:
         """A score or a difference without its unit: `87.4`, `-0.3`."""
@@ -66,10 +83,16 @@ class Figures:
 
     def score(self, value: float) -> str:
         """`87.4 %`, or `0.874` for r2."""
-        return self.bare(value) + (f"{self.space}%" if self.percent else "")
+        return self.points(value) + (f"{self.space}%" if self.percent else "")
+
+    def points(self, value: float) -> str:
+        """A score without its unit: `87.4`; of an error what people know, above zero."""
+        return self.bare(0.0 - value if self.error else value)
 
     def change(self, value: float) -> str:
-        """`+8.1 points`, `-0.3 points`, `+0.081 in r2`; a change that rounds to nothing has no sign."""
+        """`+8.1 points`, `-0.3 points`, `+0.081 in r2`, `1.2 less mae`; what rounds to nothing has no sign."""
+        if self.error:
+            return f"{self.bare(value)}{self.space}less{self.space}{self.metric}"
         return self.signed(value) + self.unit
 
     def signed(self, value: float) -> str:
@@ -103,6 +126,12 @@ def _digits(gain: Interval, percent: bool) -> int:
         if all(v == 0 or not math.isfinite(v) or float(f"{v:.{digits + extra}f}") for v in ends):
             return digits + extra
     return digits + 2
+
+
+def _digits_of_width(gain: Interval) -> int:
+    """For errors in the target's unit, of any size: two digits of the half width of the gain's interval."""
+    half = (gain.high - gain.low) / 2
+    return max(0, min(9, 1 - math.floor(math.log10(half)))) if 0 < half < math.inf else 3
 
 
 def count(number: int, noun: str) -> str:

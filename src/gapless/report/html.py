@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from gapless.report import charts, facts, pictures
-from gapless.report.content import Content, shares
+from gapless.evidence.result import Curve
+from gapless.report import facts, parts
+from gapless.report.content import Content, TrialRow
+from gapless.report.drawing import charts, pictures
+from gapless.report.drawing.svg import draw
 from gapless.report.figures import Figures, count, one_line, rate, visible
-from gapless.report.svg import draw
-from gapless.search.result import Curve, TrialRow
+from gapless.report.text import verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -35,26 +37,31 @@ CURVE_ROWS = 40
 def render(content: Content) -> str:
     """The page. The same content gives the same bytes."""
     f = Figures.of(content.result, minus="−", space="\u00a0")
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     shown, left_out = _shown_trials(content)
     page = {
         "c": content,
         "r": content.result,
         "f": f,
-        "policy": _policy(style, script),
+        "policy": policy(style, script),
         "style": Markup(style),
         "script": Markup(script),
         "island": _island(content),
         "head": facts.headline(content, f),
+        "short": facts.length(content),
+        "quick": facts.quick(content, f),
         "charts": _charts(content, f),
         "gap": facts.gap(content, f),
-        "shares": shares(content),
-        "pillars": facts.pillars(content, f),
+        "shares": parts.shares(content),
+        "parts_title": parts.title(content),
+        "complete": parts.complete(content),
+        "pillars": parts.told(content, f),
         "curve_rows": _curve_rows(content, f),
         "trials": shown,
         "trials_left_out": left_out,
         "optimism": facts.optimism(content, f),
         "sheet": pictures.sheet(content.samples) if content.samples else None,
+        "imbalance": facts.imbalance(content, f),
         "elsewhere": facts.elsewhere(content, f),
         "protocol": facts.protocol(content, f),
         "about": facts.about(content),
@@ -62,24 +69,37 @@ def render(content: Content) -> str:
         "listed": LISTED,
         "count": count,
     }
-    return _environment().get_template("report.html.j2").render(page)
+    return environment().get_template("report.html.j2").render(page)
 
 
-def _environment() -> Environment:
+def brief(content: Content, report: Path) -> str:
+    """The verdict's lines as a fragment of HTML, for a notebook."""
+    first, *others = verdict(content)
+    lines = Markup("").join(Markup("<p style='margin:.3em 0'>{}</p>").format(line) for line in others)
+    place = visible(str(report))
+    return str(
+        Markup("<div><p style='margin:.3em 0'><strong>{}</strong></p>{}<p>Report: <code>{}</code></p></div>").format(
+            first, lines, place
+        )
+    )
+
+
+def environment(*folders: Path) -> Environment:
+    """Templates of the report, and of further folders, with everything escaped and made readable."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+    made = Environment(
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_readable,
     )
-    environment.filters["rate"] = rate
-    environment.filters["name"] = _name
-    environment.filters["note"] = _note
-    return environment
+    made.filters["rate"] = rate
+    made.filters["name"] = _name
+    made.filters["note"] = _note
+    return made
 
 
 def _name(text: str) -> str:
@@ -95,11 +115,11 @@ def _readable(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     return (TEMPLATES / name).read_text("utf-8")
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
     """A content security policy that allows this style sheet, this script and inlined pictures, and nothing else."""
     return (
         f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
@@ -165,8 +185,8 @@ def _charts(content: Content, f: Figures) -> dict[str, Markup]:
     told = " ".join(facts.gap(content, f)[:2])
     drawn["scores"] = draw(charts.scores(content, f), told)
     drawn["gaps"] = draw(charts.gaps(content, f), told)
-    if any(s.gave for s in shares(content)) and not content.plain_won:
-        drawn["pillars"] = draw(charts.pillars(content, f), facts.pillar_chart(content, f))
+    if any(s.gave for s in parts.shares(content)) and not content.plain_won:
+        drawn["pillars"] = draw(charts.pillars(content, f), parts.chart(content, f))
     for label, colour in (("plain", charts.PLAIN), ("best", charts.BEST)):
         shown = label == "plain" or not content.plain_won
         if shown and any(c.label == label and c.epochs for c in content.curves):
@@ -214,7 +234,7 @@ def _shown_trials(content: Content) -> tuple[list[TrialRow], int]:
 
 
 def _matters(trial: TrialRow, content: Content) -> bool:
-    return trial.status == "failed" or content.is_best(trial) or content.is_plain(trial)
+    return trial.status == "failed" or content.is_best(trial) or trial.plain
 
 
 def _or_nothing(score: float | None) -> float:

@@ -8,26 +8,38 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from gapless.report import facts
-from gapless.report.content import Content, Share, shares
+from gapless.report import facts, parts
+from gapless.report.content import Content
 from gapless.report.figures import Figures, count, one_line, visible
 
 
 def verdict(content: Content) -> list[str]:
     """Five lines: what was found, the gap before and after, the gain and its proof, the pillars, the recipe.
 
-    Before the recipe stands a line for each set of further test data.
+    Before all of them stands that trainings were too short, where they were; before the recipe a line for each set of
+    further test data.
     """
     f = Figures.of(content.result)
-    lines = [_found(content, f), _gap(content, f), _gain(content, f), _pillars(content, f)]
-    lines += [*facts.elsewhere(content, f), _recipe(content)]
+    short = facts.length(content)
+    lines = [
+        *([short] if short else []),
+        _found(content, f),
+        _gap(content, f),
+        _gain(content, f),
+        parts.line(content, f),
+    ]
+    quick = facts.quick(content, f)
+    lines += [*facts.imbalance(content, f), *facts.elsewhere(content, f), *([quick] if quick else []), _recipe(content)]
     return [one_line(line) for line in lines]
 
 
 def _found(content: Content, f: Figures) -> str:
     result = content.result
     plain, best = f.score(result.plain.confirm.mean), f.score(result.best.confirm.mean)
-    name, what = one_line(result.task.name, 60), "of new " + content.rows_are + " right" if f.percent else "in r2"
+    name, what = (
+        one_line(result.task.name, 60),
+        "of new " + content.rows_are + " right" if facts.right(f) else f"in {f.metric}",
+    )
     if content.plain_won:
         return f"No detectable gain on {name}: no recipe ranked above the plain model, which gets {plain} {what}."
     return {
@@ -54,23 +66,11 @@ def _gain(content: Content, f: Figures) -> str:
         return f"Gain: none to measure; the plain model was scored on {kept} kept aside until the end."
     seeds = count(len(result.best.confirm.seeds), "seeds")
     return (
-        f"Gain: {f.change(result.gain.mean)}, 95 % interval {f.span(result.gain)}, measured once on "
-        f"{count(result.task.confirm, rows)} kept aside until the end, {seeds} each."
+        f"Gain: {f.change(result.gain.mean)}, {facts.level(content)} {f.span(result.gain)}, for models trained on "
+        f"these {count(result.task.train, rows)}{facts.other_rows(content, f)}; measured once on "
+        f"{count(result.task.confirm, rows)} kept aside until the end, {seeds} each{facts.failed_seeds(content)}."
+        f"{facts.reading(content)}"
     )
-
-
-def _pillars(content: Content, f: Figures) -> str:
-    found = shares(content)
-    if content.plain_won or not found:
-        return "Pillars: " + facts.pillars(content, f)[0]
-    return "What each pillar gave: " + "; ".join(_share(s, f) for s in found) + "."
-
-
-def _share(share: Share, f: Figures) -> str:
-    if share.gave is None:
-        return f"{share.words} not measured (no time left)"
-    doubt = f", {share.effect}" if share.effect == "may be nothing" else ""
-    return f"{share.words} {f.change(share.gave.mean)} ({f.span(share.gave)}{doubt})"
 
 
 def _recipe(content: Content) -> str:
@@ -90,7 +90,9 @@ def next_steps(content: Content, out_dir: str | Path) -> list[str]:
         lines.append("Use the recipe in your own training loop:")
         lines.extend(f"    {visible(line)}" for line in content.python_lines.splitlines() if line.strip())
         return lines
-    lines.append(
-        "Or search longer, in a new run with more --minutes and another --out: this one has opened its last rows."
-    )
+    result = content.result
+    able = f"{facts.power(result.power, result.task.confirm, result.metric.name)} " if result.power else ""
+    again = "A longer search in a new run (more --minutes, another --out)"
+    price = "may find one" if content.plain_won else "opens the same rows again, and its interval is wider for it"
+    lines.append(f"{able}New rows for the verdict (--test) tell most. {again} {price}.")
     return lines

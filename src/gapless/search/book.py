@@ -8,22 +8,27 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
+from gapless.evidence.result import Status
+from gapless.evidence.shrinkage import Point, fitted
 from gapless.recipe import Recipe
-from gapless.search.chance import Point, fitted
-from gapless.search.journal import Event, replay
-from gapless.search.result import Status
+from gapless.run.journal import Event, replay
 
 FINALS = "finals"
 """The phase of the trials that name the winner; they are kept apart from those of the search."""
 
+PLAIN = "plain"
+"""What the plain model is called among the recipes that open a search."""
+
 
 @dataclass(frozen=True)
 class Candidate:
-    """A recipe and a learning rate. phase: opening, moves or joint. origin: for people."""
+    """A recipe, a learning rate and a length of training, in epochs. phase: opening, moves or joint. origin: for
+    people."""
 
     number: int
     recipe: Recipe
     lr: float
+    epochs: int
     phase: str
     origin: str
 
@@ -52,7 +57,7 @@ class Trial:
 class Rank:
     """How good a candidate is, compared with others on the same splits; larger is better, score before loss.
 
-    score: less what is chance in it, as far as the losses tell (see `gapless.search.chance`).
+    score: less what is chance in it, as far as the losses tell (see `gapless.evidence.shrinkage`).
     """
 
     score: float
@@ -83,7 +88,7 @@ class Book:
     def take(self, event: Event) -> None:
         """Takes in what an event says; events of other kinds are not the book's."""
         if event["event"] == "candidate":
-            values = {k: event[k] for k in ("number", "lr", "phase", "origin")}
+            values = {k: event[k] for k in ("number", "lr", "epochs", "phase", "origin")}
             self.candidates.append(Candidate(recipe=Recipe.from_dict(event["recipe"]), **values))
             self._known.add((self.candidates[-1].recipe, self.candidates[-1].lr))
         elif event["event"] == "trial":
@@ -103,8 +108,9 @@ class Book:
         self._ended[trial.candidate, final][trial.split] = trial
         if not final:
             for epoch, score in trial.rungs:
-                self._rungs[trial.split, epoch].append(score)
-                self._totals[trial.split, epoch] += score
+                rung = trial.split, self.third(trial.candidate, epoch)
+                self._rungs[rung].append(score)
+                self._totals[rung] += score
 
     def known(self, recipe: Recipe, lr: float) -> bool:
         """Whether this recipe has been tried at this learning rate."""
@@ -147,16 +153,20 @@ class Book:
         """
         finished = self._scores(final=False)
         gains = [
-            finished.get((candidate, trial.split), score)
-            - self._totals[trial.split, epoch] / len(self._rungs[trial.split, epoch])
+            finished.get((candidate, trial.split), score) - self._totals[rung] / len(self._rungs[rung])
             for trial in self.ended(candidate).values()
             for epoch, score in trial.rungs[-1:]
+            for rung in [(trial.split, self.third(candidate, epoch))]
         ]
         return fmean(gains) if gains else None
 
-    def at_rung(self, split: int, epoch: int) -> list[float]:
-        """The scores of all trials of the search on a split at one epoch."""
-        return self._rungs.get((split, epoch), [])
+    def third(self, candidate: int, epoch: int) -> int:
+        """How many thirds of its training a candidate has behind it: at these, those of other lengths are met."""
+        return round(3 * epoch / self.candidates[candidate].epochs)
+
+    def at_rung(self, split: int, third: int) -> list[float]:
+        """The scores of all trials of the search on a split after so many thirds of their training."""
+        return self._rungs.get((split, third), [])
 
 
 def _given(value: float | None) -> float:
@@ -172,6 +182,7 @@ def event_of(thing: Candidate | Trial) -> Event:
             "phase": thing.phase,
             "origin": thing.origin,
             "lr": thing.lr,
+            "epochs": thing.epochs,
             "recipe": thing.recipe.to_dict(),
         }
         return {"event": "candidate", **plain}

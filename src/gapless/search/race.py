@@ -8,14 +8,14 @@ everything is derived from the book, a run that was killed goes on as if it had 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gapless.augment import draws
+from gapless import draws
 from gapless.recipe import Recipe
-from gapless.search.book import Book, Candidate, Rank
+from gapless.search.book import PLAIN, Book, Candidate, Rank
 from gapless.search.joint import propose
 from gapless.search.space import Knob, Rates, moves
 
@@ -37,8 +37,8 @@ class Race:
 
     openings: recipes that open it, by name, the plain model among them. knobs, rates: what moves and proposals turn.
     splits: how many train/select splits a candidate is judged on. opening_splits: on how many of these the learning
-    rates are compared. rows: of one select part, for the accuracy's noise; 0 where scores are not shares. seed: of the
-    run.
+    rates are compared. rows: of one select part, for the accuracy's noise; 0 where scores are not such shares. seed: of
+    the run. epochs: of a recipe's training. plain_epochs: of the plain model's.
     """
 
     openings: Mapping[str, Recipe]
@@ -48,6 +48,8 @@ class Race:
     opening_splits: int
     rows: int
     seed: int
+    epochs: int
+    plain_epochs: int
 
     def next(self, book: Book, running: set[tuple[int, int]]) -> Start | None:
         """The next trial, given what is known and what runs now; None when it depends on what runs."""
@@ -73,11 +75,17 @@ class Race:
                 return start
         return None
 
-    def _rate(self, book: Book, running: set[tuple[int, int]], name: str, rate: float) -> Start | None:
-        """The next split on which an opening recipe has yet to be tried at this learning rate."""
-        found = self._opened_at(book, name).get(rate)
+    def _length(self, name: str) -> int:
+        return self.plain_epochs if name == PLAIN else self.epochs
+
+    def _rate(
+        self, book: Book, running: set[tuple[int, int]], name: str, rate: float, epochs: int | None = None
+    ) -> Start | None:
+        """The next split on which an opening recipe has yet to be tried at this learning rate, and at its length."""
+        epochs = epochs or self._length(name)
+        found = self._opened_at(book, name, epochs).get(rate)
         if found is None:
-            return Start(Candidate(len(book.candidates), self.openings[name], rate, "opening", name), 0)
+            return Start(Candidate(len(book.candidates), self.openings[name], rate, epochs, "opening", name), 0)
         ended = book.ended(found.number)
         if any(t.status != "finished" for t in ended.values()):
             return None
@@ -86,8 +94,10 @@ class Race:
                 return Start(found.number, split)
         return None
 
-    def _opened_at(self, book: Book, name: str) -> dict[float, Candidate]:
-        return {c.lr: c for c in book.candidates if c.phase == "opening" and c.origin == name}
+    def _opened_at(self, book: Book, name: str, epochs: int | None = None) -> dict[float, Candidate]:
+        epochs = epochs or self._length(name)
+        opened = (c for c in book.candidates if (c.phase, c.origin, c.epochs) == ("opening", name, epochs))
+        return {c.lr: c for c in opened}
 
     def _rate_ranks(self, book: Book, name: str) -> dict[float, Rank | None]:
         """The rank of each learning rate tried in the opening; None for one that failed; those unfinished left out."""
@@ -130,11 +140,22 @@ class Race:
         return self.tuned(book, name)
 
     def _control(self, book: Book, running: set[tuple[int, int]]) -> Start | None:
-        """The plain model at the champion's learning rate: moves turn it, and what it gives no pillar gives."""
+        """The plain model at the champion's learning rate and length: what these give no pillar gives."""
         champion = self.champion(book)
         if champion is None or not champion.recipe.active:
             return None
-        return self._rate(book, running, "plain", champion.lr)
+        start = self._rate(book, running, PLAIN, champion.lr)
+        return start or self._rate(book, running, PLAIN, champion.lr, champion.epochs)
+
+    def plains(self, book: Book, most: int) -> list[Candidate]:
+        """The plain model at the best of the learning rates and lengths that it was tried at, the best first."""
+        tried = [
+            (value, -book.rank(c.number, [0]).loss, c)
+            for c in book.candidates
+            if not c.recipe.active and 0 in book.finished(c.number) and (value := book.relative(c.number)) is not None
+        ]
+        tried.sort(key=lambda row: row[:2], reverse=True)
+        return [candidate for _, _, candidate in tried[:most]]
 
     # ── race ──
 
@@ -187,14 +208,14 @@ class Race:
             for name, recipe, lr in self._moves(book, champion):
                 if recipe.active and not book.known(recipe, lr):
                     origin = f"{self._origin(book, champion)}, {name}"
-                    return Start(Candidate(number, recipe, lr, "moves", origin), 0)
+                    return Start(Candidate(number, recipe, lr, self.epochs, "moves", origin), 0)
         tried = [
             (c.recipe, c.lr, value)
             for c in book.candidates[-REMEMBERED:]
             if (value := book.relative(c.number)) is not None
         ]
         recipe, lr = propose(tried, self.knobs, self.rates, draws.key(self.seed, "joint", number) % 2**32)
-        return Start(Candidate(number, recipe, lr, "joint", "joint proposal"), 0)
+        return Start(Candidate(number, recipe, lr, self.epochs, "joint", "joint proposal"), 0)
 
     def _moves(self, book: Book, champion: Candidate) -> Iterator[tuple[str, Recipe, float]]:
         """The champion's moves in an order of their own for every champion."""
@@ -228,11 +249,10 @@ class Race:
         return frozenset(knob.name for knob in self.knobs if knob.read(recipe) > 0)
 
 
-def keeps_on(book: Book, split: int, epoch: int, score: float) -> bool:
+def keeps_on(others: Sequence[float], score: float) -> bool:
     """Whether a trial goes on after a rung: not if it is in the lowest third of at least four trials of that split.
 
     A lenient form of the median stopping rule (Golovin et al., Vizier, KDD 2017): strong regularization looks worse
     early than it will be.
     """
-    others = book.at_rung(split, epoch)
     return len(others) < 4 or score >= float(np.quantile(others, 1 / 3))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gapless.augment import text
-from gapless.augment.image.ops import OPS, Prior
+from gapless.augment.image.ops import OPS as IMAGE_OPS
+from gapless.augment.prior import Prior
+from gapless.augment.text.ops import OPS as TEXT_OPS
 from gapless.recipe import Augment, BatchNorm, Decay, Dropout, Op, Recipe
 
 
@@ -93,20 +94,20 @@ def _norm() -> tuple[Callable[..., float], Callable[..., Recipe]]:
 
 def _pick() -> tuple[Callable[..., float], Callable[..., Recipe]]:
     def read(recipe: Recipe) -> float:
-        return float(recipe.augment_part.pick or 0)
+        return float(recipe.augment.pick or 0)
 
     def write(recipe: Recipe, value: float) -> Recipe:
         pick = max(1, round(value)) if value > 0 else None
-        ops = recipe.augment_part.ops
+        ops = recipe.augment.ops
         if pick != 1:
             first = [o for o in ops if o.op in _WHOLE][:1] if pick is None else []
             ops = (*first, *(o for o in ops if o.op not in _WHOLE))
-        return recipe.replace("augment", recipe.augment_part.model_copy(update={"ops": ops, "pick": pick}))
+        return recipe.replace("augment", recipe.augment.model_copy(update={"ops": ops, "pick": pick}))
 
     return read, write
 
 
-_WHOLE = frozenset(op.name for op in text.OPS.values() if op.whole_text)
+_WHOLE = frozenset(op.name for op in TEXT_OPS.values() if op.whole_text)
 """Operations that put in another text. One of them stands first; with one, pick is off or 1, with two it is 1. Where a
 knob that is turned breaks this, the knob has its way and the other side yields."""
 
@@ -116,7 +117,7 @@ def _whole(name: str) -> tuple[Callable[..., float], Callable[..., Recipe]]:
     read, _ = _ops(name, chance=True)
 
     def write(recipe: Recipe, value: float) -> Recipe:
-        part, value = recipe.augment_part, _round(value)
+        part, value = recipe.augment, _round(value)
         others = tuple(o for o in part.ops if o.op != name)
         update: dict[str, object] = {"ops": others}
         if value > 0:
@@ -131,11 +132,11 @@ def _ops(*names: str, chance: bool = False) -> tuple[Callable[..., float], Calla
     """The strength of ops that go together (both directions of a shift); with `chance` the knob is their p."""
 
     def read(recipe: Recipe) -> float:
-        found = [o for o in recipe.augment_part.ops if o.op in names]
+        found = [o for o in recipe.augment.ops if o.op in names]
         return max((o.p if chance else o.strength for o in found), default=0.0)
 
     def write(recipe: Recipe, value: float) -> Recipe:
-        part, value = recipe.augment_part, _round(value)
+        part, value = recipe.augment, _round(value)
         ops = {o.op: o for o in part.ops}
         for name in names:
             if value <= 0:
@@ -149,15 +150,15 @@ def _ops(*names: str, chance: bool = False) -> tuple[Callable[..., float], Calla
     return read, write
 
 
-def _pictures() -> Iterator[Knob]:
-    """A knob for each prior in the table of operations on pictures; operations of one prior share it."""
+def _declared(ops: Iterable[tuple[str, Prior | None]]) -> Iterator[Knob]:
+    """A knob for each prior that operations were declared with; operations of one prior share it."""
     names: dict[Prior, list[str]] = {}
-    for op in OPS.values():
-        if op.prior is not None:
-            names.setdefault(op.prior, []).append(op.name)
+    for name, prior in ops:
+        if prior is not None:
+            names.setdefault(prior, []).append(name)
     for prior, found in names.items():
-        access = _ops(*found, chance=prior.chance)
-        yield Knob(prior.knob, "augment", prior.low, prior.high, prior.usual, *access)
+        access = _whole(*found) if _WHOLE.issuperset(found) else _ops(*found, chance=prior.chance)
+        yield Knob(prior.knob, "augment", prior.low, prior.high, prior.usual, *access, log=prior.log)
 
 
 def _round(value: float) -> float:
@@ -176,7 +177,7 @@ KNOBS: Mapping[str, tuple[Knob, ...]] = {
     "image": (
         *_SHARED,
         Knob("channel dropout", "dropout", 0.02, 0.4, 0.1, *_field("dropout", Dropout, "channel")),
-        *_pictures(),
+        *_declared((op.name, op.prior) for op in IMAGE_OPS.values()),
         Knob("cutmix", "augment", 0.1, 1.0, 0.5, *_field("augment", Augment, "cutmix")),
         Knob("pick", "augment", 1.0, 3.0, 1.0, *_pick()),
     ),
@@ -185,17 +186,10 @@ KNOBS: Mapping[str, tuple[Knob, ...]] = {
         Knob("embedding dropout", "dropout", 0.02, 0.7, 0.3, *_field("dropout", Dropout, "embedding")),
         Knob("word dropout", "dropout", 0.02, 0.4, 0.1, *_field("dropout", Dropout, "word")),
         Knob("cutoff", "augment", 0.05, 0.4, 0.1, *_field("augment", Augment, "cutoff")),
-        Knob("synonyms", "augment", 0.05, 0.5, 0.2, *_ops("synonyms")),
-        Knob("insert", "augment", 0.02, 0.3, 0.1, *_ops("insert")),
-        Knob("delete", "augment", 0.02, 0.3, 0.1, *_ops("delete")),
-        Knob("swap", "augment", 0.02, 0.3, 0.1, *_ops("swap")),
-        Knob("punctuate", "augment", 0.02, 0.3, 0.1, *_ops("punctuate")),
-        Knob("typos", "augment", 0.02, 0.2, 0.05, *_ops("typos", "keyboard")),
-        Knob("reorder", "augment", 0.2, 1.0, 0.5, *_ops("reorder")),
+        *_declared((op.name, op.prior) for op in TEXT_OPS.values() if not op.whole_text),
         Knob("pick", "augment", 1.0, 3.0, 1.0, *_pick()),
         # after the pick: they are drawn as often as the others, and the pick yields
-        Knob("back translation", "augment", 0.1, 1.0, 0.5, *_whole("back_translate")),
-        Knob("contextual", "augment", 0.1, 1.0, 0.5, *_whole("contextual")),
+        *_declared((op.name, op.prior) for op in TEXT_OPS.values() if op.whole_text),
     ),
     "table": (
         *_SHARED,
@@ -203,7 +197,7 @@ KNOBS: Mapping[str, tuple[Knob, ...]] = {
         Knob("noise", "augment", 0.02, 0.5, 0.1, *_field("augment", Augment, "noise")),
     ),
 }
-PARAPHRASED: Mapping[str, str] = {"back translation": "back_translate", "contextual": "contextual"}
+PARAPHRASED: Mapping[str, str] = {op.prior.knob: op.name for op in TEXT_OPS.values() if op.whole_text and op.prior}
 """Knobs of operations that pick from paraphrases, which the task must have for them."""
 _FOR_CLASSES = {"label smoothing"}
 """Knobs that mean nothing for a regression."""
@@ -216,8 +210,8 @@ def knobs(kind: str, classes: int) -> tuple[Knob, ...]:
 
 def fit(recipe: Recipe, kind: str, classes: int) -> Recipe:
     """The recipe without what this kind of task has no use for."""
-    if not classes and recipe.augment_part.label_smoothing:
-        return recipe.replace("augment", recipe.augment_part.model_copy(update={"label_smoothing": 0.0}))
+    if not classes and recipe.augment.label_smoothing:
+        return recipe.replace("augment", recipe.augment.model_copy(update={"label_smoothing": 0.0}))
     return recipe
 
 
@@ -250,7 +244,7 @@ def moves(recipe: Recipe, lr: float, knobs: tuple[Knob, ...], rates: Rates) -> I
 
 def tidy(recipe: Recipe) -> Recipe:
     """The recipe without a pick where there is nothing to pick from: it would be the same one under another name."""
-    part = recipe.augment_part
+    part = recipe.augment
     if part.ops or part.pick is None:
         return recipe
     return recipe.replace("augment", part.model_copy(update={"pick": None}))

@@ -12,10 +12,12 @@ from torch.nn.parameter import is_lazy
 from gapless import batchnorm, dropout
 from gapless.errors import DataError, UsageError
 from gapless.recipe import Recipe
-from gapless.recipe.words import why_no_cutoff, why_no_embedding_dropout, why_no_word_dropout, word_table
+from gapless.recipe.mixing import why_no_cutoff
+from gapless.recipe.words import why_no_embedding_dropout, why_no_word_dropout, word_table
 from gapless.search.space import PARAPHRASED, Knob, knobs
 from gapless.train.batches import Scale
 from gapless.train.loop import build, feed_of
+from gapless.train.memory import picture_format
 from gapless.train.texts import answer
 
 if TYPE_CHECKING:
@@ -41,9 +43,9 @@ def check(task: Task) -> int:
 
     index = np.arange(min(4, len(task.develop)))
     scale = Scale.of(task.develop, len(task.classes), index)
-    feed = feed_of(task.develop.take(index), scale, len(task.classes), torch.device("cpu"))
-    inputs = feed.inputs(torch.arange(len(index)))
     model = _built(task)
+    feed = feed_of(task.develop.take(index), scale, len(task.classes), torch.device("cpu"), picture_format(model))
+    inputs = feed.inputs(torch.arange(len(index)))
     batch = f"{len(inputs)} texts" if isinstance(inputs, list) else f"a batch {tuple(inputs.shape)}"
     try:
         with torch.random.fork_rng([]):  # its dropout draws, and the user's generator is none of ours

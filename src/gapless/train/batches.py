@@ -61,10 +61,18 @@ class Scale:
 class Feed:
     """Rows of a task as tensors on a device; pictures stay uint8 until they are asked for.
 
-    labels: class numbers int64, or the standardised target float32.
+    labels: class numbers int64, or the standardised target float32. memory: the format of pictures as the model sees
+    them.
     """
 
-    def __init__(self, rows: Rows, scale: Scale, classes: int, device: torch.device):
+    def __init__(
+        self,
+        rows: Rows,
+        scale: Scale,
+        classes: int,
+        device: torch.device,
+        memory: torch.memory_format = torch.channels_last,
+    ):
         x = torch.from_numpy(_writable(rows.x))
         if x.ndim == 4:
             x = x.permute(0, 3, 1, 2)  # a view: the bytes stay channels-last
@@ -72,7 +80,7 @@ class Feed:
         y = torch.from_numpy(np.array(rows.y))
         self.labels: Tensor = (y if classes else (y - scale.target[0]) / scale.target[1]).to(device)
         self.classes = classes
-        self.device = device
+        self.device, self.memory = device, memory
         self.pictures = x.ndim == 4
         self.compiled = self.pictures and device.type == "cpu" and x[0].numel() >= COMPILED_FROM
         """Whether `varied` is there for these rows."""
@@ -93,7 +101,10 @@ class Feed:
         """Pictures in [0, 1] as the model sees them; tables as they are."""
         if not self.pictures:
             return x
-        return ((x - self._mean) / self._sd).contiguous(memory_format=torch.channels_last)
+        x = (x - self._mean) / self._sd
+        if self.memory is torch.channels_last:
+            return x.contiguous(memory_format=torch.channels_last)
+        return x.clone(memory_format=torch.contiguous_format)  # one channel is contiguous, but strided as channels-last
 
     def inputs(self, index: Tensor) -> Tensor:
         """The rows at `index` as the model sees them, without augmentation."""
@@ -104,7 +115,7 @@ class Feed:
 
         The memory is used again, and stays (B, C, H, W): the first convolution reorders it at no measurable cost.
         """
-        from gapless.augment.image import cpu  # loads 0.1 s of compiled code
+        from gapless.augment.image.cpu import interpreter as cpu  # loads 0.1 s of compiled code
 
         channels, height, width = self.x.shape[1:]
         if len(self._taken) < len(index):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from gapless.errors import DataError
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file so that it is there whole or not at all.
-
-    Raises:
-        DataError: the disk is full or the folder cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):  # it may not even have been begun
-            beside.unlink()
-        raise DataError(f"{path}: cannot be written: {error.strerror}; make room or choose another --out") from error
+from gapless.files import write_atomically
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

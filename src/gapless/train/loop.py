@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from gapless.augment import draws
+from gapless import draws
 from gapless.errors import DataError
-from gapless.recipe.augment import pair, vary
-from gapless.recipe.words import mixing
+from gapless.functions import folder_kept
+from gapless.recipe.batch import pair, vary
+from gapless.recipe.mixing import mixing
 from gapless.train import checkpoint
 from gapless.train.batches import Feed, Scale
+from gapless.train.memory import picture_format
 from gapless.train.texts import TextFeed, answer, learn
 
 if TYPE_CHECKING:
@@ -71,18 +73,19 @@ class Trainer:
         self.device = torch.device(plan.device)
         self.classes = len(task.classes)
         self.categorical = tuple(task.categorical)
-        self.part = recipe.augment_part
+        self.part = recipe.augment
         self.rows = rows
         self.scale = Scale.of(rows_of, self.classes, rows)
-        self.feed = feed_of(rows_of, self.scale, self.classes, self.device)
         self.part.require(task.kind)
         self.resources = task.resources
         self.model = build(task, draws.key(seed, "weights"))
+        self.memory = picture_format(self.model)
+        self.feed = feed_of(rows_of, self.scale, self.classes, self.device, self.memory)
         learn(self.model, rows_of, rows)
         recipe.attach(self.model)
         self.model.to(self.device)
         if self.feed.pictures:
-            self.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+            self.model.to(memory_format=self.memory)  # pyright: ignore[reportCallIssue]
         self.optimizer = recipe.optimizer(self.model, lr, plan.optimizer)
         self.average = self._average() if plan.ema else None
         self.batches = max(1, min(round(len(rows) / plan.batch_size), len(rows) // 2))  # batch norm needs two rows
@@ -245,14 +248,23 @@ def _averaging(decay: float) -> Callable[..., None]:
     return update
 
 
-def feed_of(rows: Rows, scale: Scale, classes: int, device: torch.device) -> Feed | TextFeed:
-    """The feed for a kind of data."""
-    return (TextFeed if rows.x.ndim == 1 else Feed)(rows, scale, classes, device)
+def feed_of(
+    rows: Rows,
+    scale: Scale,
+    classes: int,
+    device: torch.device,
+    memory: torch.memory_format = torch.channels_last,
+) -> Feed | TextFeed:
+    """The feed for a kind of data; `memory` is how pictures lie."""
+    if rows.x.ndim == 1:
+        return TextFeed(rows, scale, classes, device)
+    return Feed(rows, scale, classes, device, memory)
 
 
 def build(task: Task, seed: int) -> nn.Module:
-    """The task's model with weights drawn from `seed`; torch's global generator is left as it was."""
+    """The task's model with weights drawn from `seed`; torch's global generator and the current folder are left as
+    they were."""
     assert task.model is not None, "a task is given its model before it is trained"
-    with torch.random.fork_rng([]):
+    with torch.random.fork_rng([]), folder_kept():
         torch.manual_seed(seed)
         return task.model()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gapless.metrics import Metric, usual
+from gapless.surgery import modes_kept
 from gapless.train.loop import Diverged
 from gapless.train.texts import TextFeed, answer
 
@@ -25,16 +25,24 @@ if TYPE_CHECKING:
 class Scores:
     """Scores of one model on some rows.
 
-    each: (N,) the contribution of every row to the metric: 1 or 0 for accuracy (right or wrong), and
-        1 - squared error / variance of the target for r2; their mean is the metric.
+    each: (N,) what every row adds to the metric: 1 or 0 for accuracy (right or wrong), and for a metric that is no mean
+        over rows its value plus the row's influence on it; their mean is the metric, errors below zero, and their
+        spread over rows is that of the metric (see `gapless.metrics`).
     loss: what breaks ties: mean cross-entropy in nats at the temperature that suits these rows best (Guo et al.,
         arXiv 1706.04599, section 4.2), or mean squared error of the standardised target. Without the temperature,
         recipes that smooth labels or mix samples look worse than they are: over 36 recipes on digits, the plain
         cross-entropy on select did not rank with the test score at all (Spearman 0.02), this one did (0.81).
+    losses: (N,) what every row adds to that loss.
+    answers: (N,) the class number that the model answers, or the number in the target's unit.
     """
 
     each: NDArray[np.float32]
-    loss: float
+    losses: NDArray[np.float32]
+    answers: NDArray[np.float32]
+
+    @property
+    def loss(self) -> float:
+        return float(self.losses.mean(dtype=np.float64))
 
     @property
     def mean(self) -> float:
@@ -42,23 +50,37 @@ class Scores:
 
 
 @torch.no_grad()
-def score(model: nn.Module, feed: Feed | TextFeed, rows: NDArray[np.int64] | None = None, batch: int = 512) -> Scores:
+def score(
+    model: nn.Module,
+    feed: Feed | TextFeed,
+    rows: NDArray[np.int64] | None = None,
+    batch: int = 512,
+    metric: Metric | None = None,
+) -> Scores:
     """Scores in eval mode and without augmentation; every module's mode is given back afterwards.
 
     Args:
         feed: the data with its labels.
         rows: which rows; None takes all.
+        metric: for this kind of target; None takes the usual one.
 
     Raises:
         Diverged: the model gives NaN, or numbers too large for a loss.
     """
     index = torch.arange(len(feed)) if rows is None else torch.from_numpy(rows)
-    with _eval_mode(model):
-        outputs = _answers(model, feed, index, batch).float()
-    scores = _scores(outputs, feed.labels[index.to(feed.labels.device)], feed.classes)
+    outputs = answers(model, feed, index, batch)
+    scores = _scores(outputs, feed, feed.labels[index.to(feed.labels.device)], metric or usual(feed.classes))
     if not (math.isfinite(scores.loss) and math.isfinite(scores.mean)):
         raise Diverged(f"the model gives NaN or numbers without bound: its loss is {scores.loss} when it is scored")
     return scores
+
+
+@torch.no_grad()
+def answers(model: nn.Module, feed: Feed | TextFeed, index: Tensor, batch: int = 512) -> Tensor:
+    """What the model says of the rows at `index`, float32 (rows, outputs), in eval mode and without augmentation."""
+    with modes_kept(model):
+        model.eval()
+        return _answers(model, feed, index, batch).float()
 
 
 def _answers(model: nn.Module, feed: Feed | TextFeed, index: Tensor, batch: int) -> Tensor:
@@ -69,28 +91,22 @@ def _answers(model: nn.Module, feed: Feed | TextFeed, index: Tensor, batch: int)
     return found[order.argsort().to(found.device)]
 
 
-@contextmanager
-def _eval_mode(model: nn.Module) -> Generator[None]:
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
+def _scores(outputs: Tensor, feed: Feed | TextFeed, labels: Tensor, metric: Metric) -> Scores:
+    if feed.classes:
+        given, losses, said = outputs, _calibrated_losses(outputs, labels), outputs.argmax(1)
+    else:  # the loss is that of the standardised target, the metric is in the target's unit
+        losses = (outputs[:, 0] - labels).square()
+        mean, sd = feed.scale.target
+        given, labels = (part.double() * sd + mean for part in (outputs[:, 0], labels))
+        said = given
+    each = metric.rows(given, labels)
+    return Scores(each.cpu().numpy(), losses.cpu().numpy(), said.float().cpu().numpy())
 
 
-def _scores(outputs: Tensor, labels: Tensor, classes: int) -> Scores:
-    if classes:
-        right = (outputs.argmax(1) == labels).float()
-        return Scores(right.cpu().numpy(), _calibrated_loss(outputs, labels))
-    error = (outputs[:, 0] - labels).square()
-    spread = labels.var(correction=0).clamp_min(1e-12)
-    return Scores((1 - error / spread).cpu().numpy(), float(error.mean()))
-
-
-def _calibrated_loss(outputs: Tensor, labels: Tensor) -> float:
-    """The least mean cross-entropy over inverse temperatures from 1/8 to 8, in steps of a quarter of an octave."""
+def _calibrated_losses(outputs: Tensor, labels: Tensor) -> Tensor:
+    """(N,) cross-entropy at that inverse temperature, from 1/8 to 8 in steps of a quarter of an octave, of which the
+    mean is least."""
     log_odds = outputs - outputs.gather(1, labels.view(-1, 1))  # the loss is log sum exp of these, at any temperature
     inverse = 2 ** torch.arange(-3, 3.25, 0.25, device=outputs.device)
-    return float(torch.stack([(log_odds * t).logsumexp(1).mean() for t in inverse]).min())
+    losses = torch.stack([(log_odds * t).logsumexp(1) for t in inverse])
+    return losses[losses.mean(1).nan_to_num(float("inf")).argmin()]

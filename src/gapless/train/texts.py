@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,6 +32,15 @@ class Learns(Protocol):
     def learn(self, texts: Sequence[str]) -> None: ...
 
 
+@runtime_checkable
+class Remembers(Protocol):
+    """A model whose `learn` takes what is in no parameter and no buffer: as values that JSON has, and back."""
+
+    def learned(self) -> Any: ...
+
+    def remember(self, learned: Any) -> None: ...
+
+
 class TextFeed:
     """Rows of a task of texts, with their labels on the device; encoding is the model's."""
 
@@ -41,7 +50,7 @@ class TextFeed:
         self.x: NDArray[np.object_] = rows.x.astype(object)
         y = torch.from_numpy(np.array(rows.y))
         self.labels: Tensor = (y if classes else (y - scale.target[0]) / scale.target[1]).to(device)
-        self.classes = classes
+        self.classes, self.scale = classes, scale
         self.device = device
 
     def __len__(self) -> int:

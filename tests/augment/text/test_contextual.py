@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from gapless.augment.text import contextual as module
-from gapless.augment.text.contextual import MaskedModel, contextual
-from gapless.augment.text.parity import form_objection
+from gapless.augment.text.paraphrase import masked_model as module
+from gapless.augment.text.paraphrase.back_translation import merged
+from gapless.augment.text.paraphrase.masked_model import MaskedModel, contextual
+from gapless.augment.text.paraphrase.parity import form_objection
 from gapless.augment.text.protect import Protect
-from gapless.augment.text.translate import merged
 from gapless.errors import DataError, UsageError
 
 FREE_WORDS = """

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gapless.augment.text.cutoff import Cutoff, Kind, cutoff
+from gapless.augment.cutoff import Cutoff, Kind, cutoff
 from gapless.errors import DataError, UsageError
 
 KINDS: tuple[Kind, ...] = ("token", "feature", "span")

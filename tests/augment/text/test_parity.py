@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gapless.augment.text.parity import form_objection, negation_objection, negations, objection
+from gapless.augment.text.paraphrase.parity import form_objection, negation_objection, negations, objection
 
 HOTEL = "I do not recommend this hotel to anyone."
 

@@ -7,10 +7,10 @@ import pytest
 from marked_texts import Marked, marked_texts
 
 from gapless.augment.text import OPS, Policy, Protect, Resources, Step
+from gapless.augment.text.document import Text
+from gapless.augment.text.lexicon.words import LEXICON, Kind
 from gapless.augment.text.policy_toml import preset, presets
-from gapless.augment.text.protect import Text
 from gapless.augment.text.tokens import PARTS, TOKEN
-from gapless.augment.text.words import LEXICON, Kind
 
 MARKED = marked_texts()
 TEXTS = [marked.text for marked in MARKED]

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from gapless.augment.text import Policy, Resources, Step
-from gapless.augment.text.case import cased_like
-from gapless.augment.text.inflect import Pos, Tag, inflected, possible_bases, regular_forms
+from gapless.augment.text.document import Text
+from gapless.augment.text.lexicon.inflect import Pos, Tag, cased_like, inflected, possible_bases, regular_forms
+from gapless.augment.text.lexicon.thesaurus import Thesaurus, sounds_like_vowel, thesaurus_of
+from gapless.augment.text.lexicon.wordnet import TABLE, Wordnet
 from gapless.augment.text.policy import Policy as SamePolicy
-from gapless.augment.text.protect import Protect, Text
-from gapless.augment.text.thesaurus import Thesaurus, sounds_like_vowel, thesaurus_of
-from gapless.augment.text.wordnet import TABLE, Wordnet
+from gapless.augment.text.protect import Protect
 
 DEBIAN = Path("/usr/share/wordnet")
 
@@ -108,7 +108,7 @@ def test_a_folder_without_wordnet_and_a_broken_file_are_errors(tmp_path: Path) -
 def test_a_damaged_table_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "wordnet.txt.gz"
     broken.write_bytes(gzip.compress(b"n film 1 1 movie 1 1\n")[:-9])
-    monkeypatch.setattr("gapless.augment.text.wordnet.TABLE", broken)
+    monkeypatch.setattr("gapless.augment.text.lexicon.wordnet.TABLE", broken)
     Wordnet.shipped.cache_clear()
     with pytest.raises(ValueError, match=r"the table of synonyms .* cannot be read: .*; install gapless again"):
         Wordnet.shipped()

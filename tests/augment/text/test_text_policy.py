@@ -9,11 +9,11 @@ import pytest
 
 from gapless.augment.text import OPS, Policy, Protect, Resources, Step
 from gapless.augment.text import policy_toml as toml
-from gapless.augment.text.kept import Kept
+from gapless.augment.text.document import Kept
 from gapless.augment.text.known import CAPITAL, LONGEST, Known, known
-from gapless.augment.text.thesaurus import Thesaurus
-from gapless.augment.text.wordnet import Wordnet
-from gapless.augment.text.words import Kind
+from gapless.augment.text.lexicon.thesaurus import Thesaurus
+from gapless.augment.text.lexicon.wordnet import Wordnet
+from gapless.augment.text.lexicon.words import Kind
 
 TEXTS = [
     f"The {a} stood on the {b} behind the wooden door." for a in ("lamp", "vase") for b in ("table", "shelf", "box")
@@ -93,7 +93,7 @@ def test_words_are_known_up_to_a_limit_and_do_not_travel(monkeypatch: pytest.Mon
 
 
 def test_synonyms_are_known_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gapless.augment.text.thesaurus.MOST", 1)
+    monkeypatch.setattr("gapless.augment.text.lexicon.thesaurus.MOST", 1)
     thesaurus = Thesaurus(Wordnet.shipped())
     house, film = thesaurus.choice("house"), thesaurus.choice("film")
     assert thesaurus.choice("house") is house

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gapless.augment.text.parity import form_objection
-from gapless.augment.text.translate import merged, paraphrase, translated
-from gapless.augment.text.translate_cache import TranslationCache, file_name
-from gapless.augment.text.translate_lines import by_lines
+from gapless.augment.text.paraphrase.back_translation import merged, paraphrase, translated
+from gapless.augment.text.paraphrase.cache import TranslationCache, file_name
+from gapless.augment.text.paraphrase.lines import by_lines
+from gapless.augment.text.paraphrase.parity import form_objection
 from gapless.errors import DataError, UsageError
 
 
@@ -178,7 +178,7 @@ def test_a_disk_that_fills_up_keeps_what_was_there(tmp_path: Path, monkeypatch: 
 KILLED_IN_A_BATCH = """
 import os, signal, sys
 from pathlib import Path
-from gapless.augment.text.translate_cache import TranslationCache
+from gapless.augment.text.paraphrase.cache import TranslationCache
 cache = TranslationCache(Path(sys.argv[1]), "x")
 cache.add({f"whole {n}": str(n) for n in range(1000)})
 cache._file.execute("PRAGMA cache_size = 1")  # so that the unfinished batch reaches the disk
@@ -203,7 +203,7 @@ def test_a_process_killed_while_it_writes_loses_that_batch_only(tmp_path: Path) 
 KILLED_BETWEEN = """
 import sys, time
 from pathlib import Path
-from gapless.augment.text.translate import translated
+from gapless.augment.text.paraphrase.back_translation import translated
 
 class Slow:
     name, source, target, batch = "slow", "here", "there", 2

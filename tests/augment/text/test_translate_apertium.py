@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gapless.augment.text.parity import negations
-from gapless.augment.text.translate import paraphrase, translated
-from gapless.augment.text.translate_apertium import Apertium
+from gapless.augment.text.paraphrase.apertium import Apertium
+from gapless.augment.text.paraphrase.back_translation import paraphrase, translated
+from gapless.augment.text.paraphrase.parity import negations
 from gapless.errors import DataError, UsageError
 
 installed = pytest.mark.skipif(

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gapless.augment.text import translate_fast
-from gapless.augment.text.parity import objection
-from gapless.augment.text.translate import paraphrase
-from gapless.augment.text.translate_fast import FastTranslate
+from gapless.augment.text.paraphrase import fast_translate as translate_fast
+from gapless.augment.text.paraphrase.back_translation import paraphrase
+from gapless.augment.text.paraphrase.fast_translate import FastTranslate
+from gapless.augment.text.paraphrase.parity import objection
 from gapless.errors import UsageError
 
 HOTEL = "I do not recommend this hotel to anyone."

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from gapless.augment.text import translate_marian
-from gapless.augment.text.parity import form_objection
-from gapless.augment.text.translate import paraphrase, translated
-from gapless.augment.text.translate_marian import Marian
+from gapless.augment.text.paraphrase import marian as translate_marian
+from gapless.augment.text.paraphrase.back_translation import paraphrase, translated
+from gapless.augment.text.paraphrase.marian import Marian
+from gapless.augment.text.paraphrase.parity import form_objection
 from gapless.errors import DataError, UsageError
 
 pytest.importorskip("sentencepiece")

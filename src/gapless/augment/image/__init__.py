@@ -6,20 +6,19 @@ augmented = run(policy.program(u, height, width), images)
 """
 
 from gapless.augment.image.augmix import AugMix, jensen_shannon
-from gapless.augment.image.batched import run
 from gapless.augment.image.ops import OPS, Op
 from gapless.augment.image.policy import Choice, Policy, Step
 from gapless.augment.image.policy_toml import preset, presets
 from gapless.augment.image.program import Program
 from gapless.augment.image.rand_augment import rand_augment
-from gapless.augment.image.schedule import Constant, RampDown, RampUp
+from gapless.augment.image.schedule import RampDown, RampUp
 from gapless.augment.image.targets import move_boxes, move_masks, move_points
+from gapless.augment.image.torch.interpreter import run
 
 __all__ = [
     "OPS",
     "AugMix",
     "Choice",
-    "Constant",
     "Op",
     "Policy",
     "Program",

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gapless.augment.image import batched
 from gapless.augment.image.algebra import Floats
 from gapless.augment.image.policy import Choice, Policy, Step
 from gapless.augment.image.policy_toml import load
 from gapless.augment.image.program import Fill, Program, Sides
+from gapless.augment.image.torch import interpreter as batched
 from gapless.errors import UsageError
 
 

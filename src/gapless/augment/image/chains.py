@@ -30,6 +30,7 @@ from gapless.augment.image.algebra import (
     Noise,
     Warp,
 )
+from gapless.native.kept import KEPT
 
 WARP, RESAMPLE, COLOR, HUE, LUT, HISTOGRAM, NOISE, KERNEL, BLUR, JPEG, BOX, GRID, STRAIGHT = range(1, 14)
 """The codes of elements; 0 ends a chain. The first two place pixels, those up to NOISE change levels one by one.
@@ -228,7 +229,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 # Not fastmath, for which no number is NaN; without numba's run time, which counts references to every slice.
-_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+_OPTIONS: dict[str, Any] = {"cache": KEPT, "nogil": True, "error_model": "numpy", "_nrt": False}
 
 
 def _compiled(function: _F) -> _F:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gapless.augment.image.declare import Export, Op, Range
+from gapless.augment.image.ops.declare import Export, Op, Range
 from gapless.augment.image.policy import Choice, Policy, Step
 
 

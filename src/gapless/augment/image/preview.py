@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gapless.augment.draws import stream
-from gapless.augment.image import batched
 from gapless.augment.image.algebra import Floats
 from gapless.augment.image.augmix import AugMix
-from gapless.augment.image.declare import Op
+from gapless.augment.image.ops.declare import Op
 from gapless.augment.image.policy import Policy, Step
 from gapless.augment.image.targets import move_boxes, move_masks, move_points
+from gapless.augment.image.torch import interpreter as batched
+from gapless.draws import stream
 from gapless.errors import DataError
 
 Pixels = NDArray[np.uint8]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gapless.augment.image.algebra import Floats, Warp
-from gapless.augment.image.batched_places import centers, numbers
 from gapless.augment.image.program import Program
+from gapless.augment.image.torch.warp import centers, exact, numbers
 from gapless.errors import DataError
 
 Bools = NDArray[np.bool_]
@@ -63,6 +63,11 @@ def _few(sizes: Sequence[tuple[int, ...]]) -> str:
 
 
 def _moved_masks(program: Program, masks: Tensor, outside: int) -> Tensor:
+    with exact(masks.device):
+        return _read_masks(program, masks, outside)
+
+
+def _read_masks(program: Program, masks: Tensor, outside: int) -> Tensor:
     height, width = masks.shape[-2:]
     y, x = torch.meshgrid(*(centers(side, masks.device) for side in program.size), indexing="ij")
     places = torch.stack((x, y)).expand(len(masks), -1, -1, -1)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+Span = tuple[int, int]
+"""The characters from start to stop."""
+
 
 class Edit(NamedTuple):
     """Put `text` in the place of the characters from start to stop.
@@ -45,13 +48,13 @@ def applied(source: str, edits: Sequence[Plain]) -> str:
     return source if after == source else after
 
 
-def carried(spans: Iterable[tuple[int, int]], edits: Sequence[Plain]) -> list[tuple[int, int]]:
+def carried(spans: Iterable[Span], edits: Sequence[Plain]) -> list[Span]:
     """Where spans of the source stand after the edits: shifted, or moved with the piece they stand in.
 
     A span that an edit replaces is gone; an edit may not cut one.
     """
     left = sorted(spans)
-    found: list[tuple[int, int]] = []
+    found: list[Span] = []
     shift, moved = 0, list[tuple[int, int, int]]()
     place = 0
     for start, stop, text, origin in sorted(edits):

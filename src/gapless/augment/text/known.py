@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from sys import intern
 
+from gapless.augment.text.lexicon.words import LEXICON, TITLES, Kind, turns
 from gapless.augment.text.tokens import TOKEN
-from gapless.augment.text.words import LEXICON, TITLES, Kind, turns
 
 MOST = 100_000
 """Distinct tokens that are kept, some 20 MB; the common ones come early, and the rest are worked out each time."""

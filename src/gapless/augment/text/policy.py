@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gapless.augment.steps import check
+from gapless.augment.text.document import Kept, Text
 from gapless.augment.text.draws import uniforms
-from gapless.augment.text.edits import applied
-from gapless.augment.text.kept import Kept
+from gapless.augment.text.edits import Span, applied
 from gapless.augment.text.ops import Op, find
-from gapless.augment.text.protect import Protect, Span, Text
+from gapless.augment.text.protect import Protect
 from gapless.augment.text.resources import Resources
 from gapless.errors import UsageError
 

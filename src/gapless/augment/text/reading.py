@@ -5,17 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from gapless.augment.text.edits import Span
 from gapless.augment.text.known import CAPITAL
+from gapless.augment.text.lexicon.words import TITLES, Kind, turns
+from gapless.augment.text.protect import Protect
 from gapless.augment.text.sentences import NEVER_LAST
 from gapless.augment.text.tokens import PARTS, quotes
-from gapless.augment.text.words import TITLES, Kind, turns
-
-if TYPE_CHECKING:
-    from gapless.augment.text.protect import Protect
-
-Span = tuple[int, int]
 
 _KINDS = tuple(Kind)
 _FREE, _STOP, _HELD, _NEGATION, _NAME = (

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from gapless.augment.text.thesaurus import Thesaurus, thesaurus_of
-from gapless.augment.text.wordnet import Wordnet
+from gapless.augment.text.lexicon.thesaurus import Thesaurus, thesaurus_of
+from gapless.augment.text.lexicon.wordnet import Wordnet
 from gapless.errors import DataError, UsageError
 
 Paraphrases = Mapping[str, Sequence[str]]

@@ -6,10 +6,9 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 
+from gapless.augment.text.edits import Span
+from gapless.augment.text.lexicon.words import STOP_WORDS
 from gapless.augment.text.tokens import quotes
-from gapless.augment.text.words import STOP_WORDS
-
-Span = tuple[int, int]
 
 _NEVER_LAST = """
 mr mrs ms mx dr prof st sr sra rev fr hon pres gov sen rep gen col maj capt cmdr lt sgt cpl adm insp supt messrs mme

@@ -1,0 +1,258 @@
+"""The Python door: what the command does, as a function.
+
+    result = gapless.tune(task, minutes=5)
+    print(result)
+    result.recipe.attach(model)
+
+(The file is not called tune.py: a module and a function of one name would hide each other in `gapless.tune`.)
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import TypeAdapter
+from torch import nn
+
+from gapless.data import Task
+from gapless.data.splits import complete
+from gapless.data.task import with_model
+from gapless.diagnose.examples import picture_samples, text_samples
+from gapless.diagnose.label_check import check_recipe
+from gapless.errors import DataError, UsageError
+from gapless.evidence.result import Interval, Result, VerdictWord
+from gapless.evidence.rivals import rivals
+from gapless.recipe import Recipe
+from gapless.report import collect, html, text
+from gapless.report.content import Content
+from gapless.report.write import write
+from gapless.run.driver import Interrupted, Listener
+from gapless.run.surroundings import fresh_folder
+from gapless.search.budget import CLOSING
+from gapless.search.options import TuneOptions
+from gapless.search.space import knobs, summary
+from gapless.search.stages import tune as search
+from gapless.search.supported import check
+from gapless.train.fitting import Training, fit
+from gapless.train.loop import Plan
+from gapless.train.trained import TrainedModel
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A run that came to its verdict. `print(tuned)` says it in a few lines; `folder` holds report.html.
+
+    content: what the report shows; of a run that was loaded, without its trials. task: None where it was loaded.
+    """
+
+    content: Content = field(repr=False)
+    folder: Path
+    task: Task | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def result(self) -> Result:
+        """Everything that was measured; `result.json` is this."""
+        return self.content.result
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is handed back: the best recipe where the verdict is "improved", else the plain model's."""
+        return Recipe.from_dict(self.result.handed.recipe)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of what is handed back."""
+        return self.result.handed.lr
+
+    @property
+    def verdict(self) -> VerdictWord:
+        return self.result.verdict
+
+    @property
+    def gain(self) -> Interval:
+        """Best minus plain on the rows of the verdict, with its 95 % interval."""
+        return self.result.gain
+
+    @property
+    def report(self) -> Path:
+        """The report, one HTML file."""
+        return self.folder / "report.html"
+
+    def fit(
+        self, task: Task | None = None, *, device: str | None = None, listener: Listener | None = None
+    ) -> TrainedModel:
+        """Trains what is handed back on all rows, those of the verdict included: its recipe, learning rate and length.
+
+            model = tuned.fit()
+            model.predict("new-customers.csv")
+            model.save("churn-model")           # gapless.load_model("churn-model") has it back
+
+        Before that, as many models as are needed are trained on four fifths of the rows, for the probabilities.
+
+        Args:
+            task: needed where the run was loaded; its rows and its model as they were in the run.
+            device: None: that of the run. listener: hears how it goes on.
+
+        Raises:
+            UsageError: another task than that of the run, or none.
+            DataError: the training diverges.
+        """
+        return train_handed(self.result, task or self.task, device, listener or Silent(), lambda: False)
+
+    def __str__(self) -> str:
+        return "\n".join(text.verdict(self.content))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdict's lines, and where the report lies."""
+        return html.brief(self.content, self.report)
+
+
+class Silent:
+    """Hears how a run goes on and says nothing."""
+
+    def phase(self, name: str) -> None: ...
+
+    def progress(self, share: float, left: float | None, note: str) -> None: ...
+
+
+def tune(
+    task: Task,
+    *,
+    model: str | Callable[[], nn.Module] | None = None,
+    minutes: float | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    batch_size: int = 64,
+    optimizer: Literal["adamw", "sgd"] = "adamw",
+    ema: float = 0.0,
+    seed: int = 0,
+    workers: int | None = None,
+    device: str = "cpu",
+    metric: str | None = None,
+    out: str | Path | None = None,
+    listener: Listener | None = None,
+) -> Tuned:
+    """Finds the recipe that closes the gap, and proves it on rows it never tuned on; the same as `gapless tune`.
+
+    With more than one worker the model must be a function at the top level of a module, and a script needs
+    `if __name__ == "__main__":`, as Python's multiprocessing asks for.
+
+    Args:
+        task: with its rows. Without confirm rows a share is put aside for the verdict before anything else happens.
+        model: `cnn`, `resnet`, `mlp`, `text-bag`, `text-cnn`, or a function that builds the model. None: the task's
+            own, or the built-in one for this kind of data.
+        minutes: for everything; 5 where neither is given. trials: instead, the number of trainings in the search.
+        epochs: length of a training; None lets the data and the time decide.
+        ema: judge averaged weights, of this decay (such as 0.99); 0: not.
+        workers: processes that train; None: one a core, at most 8. One worker trains in this process.
+        metric: what everything is judged by: one of `gapless.metrics.METRICS` that suits the target, such as
+            `balanced-accuracy`, `auc` or `log-loss` for classes, `rmse` or `mae` for numbers. None: the task's own.
+        out: the run's folder; an unfinished run in it goes on. None: a fresh one below gapless-runs/.
+        listener: hears how the run goes on.
+
+    Raises:
+        UsageError: options that cannot be right, or the folder belongs to another run.
+        DataError: the model does not work on the data, or the disk is full.
+        BudgetError: the budget ends before there can be a result; says the smallest that would do.
+    """
+    folder = fresh_folder(task.name) if out is None else Path(out)
+    options = TuneOptions(folder, minutes, trials, epochs, batch_size, optimizer, ema, seed, device=device)
+    if workers is not None:
+        options = replace(options, workers=workers)
+    if task.confirm is None:
+        task = complete(task, None, seed)
+    task = with_model(task if metric is None else replace(task, metric=metric), model)
+    return carry_out(task, options, f"gapless.tune(task, out={str(folder)!r})", listener or Silent(), lambda: False)
+
+
+def _seconds_left(options: TuneOptions, spent: float) -> float:
+    """For the quick models: what is left of the budget, at least 3 and at most 20 seconds."""
+    if options.budget is None:
+        return 20.0
+    return min(20.0, max(3.0, 60 * options.budget - spent - CLOSING))
+
+
+def carry_out(task: Task, options: TuneOptions, command: str, listener: Listener, stop: Callable[[], bool]) -> Tuned:
+    """The run of a task that has its model and its confirm rows: search, proof, and the files in the run's folder.
+
+    Args:
+        command: what to type to repeat the run.
+        stop: asked now and then; True has what runs saved and raises `Interrupted`.
+    """
+    finished = search(task, options, listener, stop)
+    listener.phase("quick models to compare with")
+    quick = rivals(task, _seconds_left(options, finished.seconds), task.confirm, options.seed)
+    listener.phase("writing the report")
+    best = finished.best.recipe
+    content = collect.content(
+        task,
+        options,
+        finished,
+        command,
+        picture_samples(task, best, options.seed),
+        text_samples(task, best, options.seed),
+        check_recipe(task, best, options.seed),
+        quick,
+    )
+    write(options.out, content)
+    return Tuned(content, options.out, task)
+
+
+def train_handed(
+    result: Result, task: Task | None, device: str | None, listener: Listener, stop: Callable[[], bool]
+) -> TrainedModel:
+    """The model of what a run hands back, trained on all rows; see `Tuned.fit`. `stop` as in `carry_out`."""
+    if task is None:
+        raise UsageError("this run was loaded from its folder: give its data, fit(gapless.load(...))")
+    if task.model is None:
+        task = with_model(task, result.model.name)
+    facts = result.task
+    found = (task.name, task.kind, task.shape, task.classes, len(task.develop), len(task.confirm or ()))
+    if found != (facts.name, facts.kind, facts.shape, facts.class_names, facts.train, facts.confirm):
+        raise UsageError(
+            f"the run is of {facts.name} with {facts.train:,} and {facts.confirm:,} rows, {len(facts.class_names)} "
+            f"classes; the data is {task.name} with {len(task.develop):,} and {len(task.confirm or ()):,} rows, "
+            f"{len(task.classes)} classes. Load it with the same options"
+        )
+    if (parameters := check(task)) != result.model.parameters:
+        raise UsageError(
+            f"the run's model, {result.model.name}, has {result.model.parameters:,} parameters, this one "
+            f"{parameters:,}; give the same model"
+        )
+    how, side = result.training, result.handed
+    plan = Plan(side.epochs, how.batch_size, cast(Any, how.optimizer), how.warmup, how.ema, device or how.device)
+    listener.phase("training on all rows")
+    begun = time.monotonic()
+
+    def progress(share: float) -> None:
+        if stop():
+            raise Interrupted
+        listener.progress(share, (time.monotonic() - begun) * (1 - share) / share, "")
+
+    return fit(task, Training(Recipe.from_dict(side.recipe), side.lr, plan, result.seed), progress)
+
+
+def load_result(folder: str | Path) -> Tuned:
+    """A finished run, from its folder: verdict, recipe, figures; `fit` needs its data again.
+
+    Raises:
+        DataError: the folder holds no finished run, or its result is damaged.
+    """
+    place = Path(folder).expanduser()
+    try:
+        document = json.loads((place / "result.json").read_text("utf-8"))
+        result = TypeAdapter(Result).validate_python(document)
+        toml = (place / "recipe.toml").read_text("utf-8")
+    except FileNotFoundError as error:
+        goes_on = "; the same command with --out goes on with it" if (place / "journal.jsonl").exists() else ""
+        raise DataError(f"{place}: holds no finished run (no {Path(str(error.filename)).name}){goes_on}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{place / 'result.json'}: is not a result of this version of gapless ({said})") from error
+    words = summary(Recipe.from_dict(result.best.recipe), knobs(result.task.kind, len(result.task.class_names)))
+    return Tuned(Content(result, (), -1, (), toml, "", None, "", words=words), place)

@@ -1,0 +1,1 @@
+"""The compiled interpreter: one numba pass over a batch."""

@@ -1,0 +1,1 @@
+"""The interpreter in torch, on any device: the reference for tests, and the one for GPUs."""

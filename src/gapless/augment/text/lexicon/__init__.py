@@ -1,0 +1,1 @@
+"""What is known of English words: synonyms, inflections, and words that must stay."""

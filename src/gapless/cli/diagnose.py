@@ -1,0 +1,108 @@
+"""`gapless diagnose`: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import time
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gapless.cli.screen import answers_alone, run_shown, say, stoppable
+from gapless.cli.tune import Optimizer, further, repeated, task_of
+from gapless.run.surroundings import default_workers, fresh_folder
+
+if TYPE_CHECKING:
+    from gapless.data import Task
+    from gapless.diagnose.diagnosis import Diagnosis
+
+BEGUN = time.monotonic()
+FOUND = 5
+"""The exit code where --fail-on asks for it."""
+
+
+class Grave(Enum):
+    grave = "grave"
+    moderate = "moderate"
+    slight = "slight"
+
+
+def diagnose(
+    context: typer.Context,
+    data: Annotated[str, typer.Argument(help="What `gapless tune` takes.")],
+    model: Annotated[
+        str | None, typer.Option(help="cnn, resnet, mlp, text-bag, text-cnn or module:function. Default: by the data.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="Time for everything; what costs no training comes first.")] = 1.0,
+    epochs: Annotated[int | None, typer.Option(help="How long you train. Default: settled by trying.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Your learning rate. Default: settled by trying.")] = None,
+    train_size: Annotated[int | None, typer.Option(help="Use only so many rows to train on.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Your test data; its labels are not read.")] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=FILE", help="Data from elsewhere: does the model get worse there?")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Texts: the column that holds them.")] = None,
+    target: Annotated[str | None, typer.Option(help="Tables and texts: the column to predict.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Rows a training step.")] = 64,
+    optimizer: Annotated[Optimizer, typer.Option(help="What the model is trained with.")] = Optimizer.adamw,
+    image_size: Annotated[int | None, typer.Option(help="Folders of pictures: the side in pixels.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="fashion-mnist: the folder of its IDX files.")] = None,
+    width: Annotated[int | None, typer.Option(help="Width of a built-in model.")] = None,
+    depth: Annotated[int | None, typer.Option(help="Depth of a built-in resnet, mlp or text-bag.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides every random draw.")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Processes that train. Default: one a core, at most 8.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; an unfinished run in it goes on.")] = None,
+    fail_on: Annotated[
+        Grave | None, typer.Option(help="Exit code 5 where anything this grave is found; otherwise 0.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the diagnosis as one JSON document.")] = False,
+) -> int:
+    """Finds out by experiment why a model does not generalize, ranks the causes, and says what to do."""
+    folder = out or fresh_folder(f"diagnose-{Path(data).stem}")
+    with stoppable(repeated(context.obj, folder)) as asked:
+        from gapless.data.source import SourceOptions
+        from gapless.models import ModelOptions
+
+        source = SourceOptions(
+            data_dir, test, target, train_size, seed, image_size, text=text, also=further(also or [])
+        )
+        task = task_of(data, source, model, ModelOptions(width, depth))
+        if asked:  # a library that was being loaded has swallowed it
+            raise KeyboardInterrupt
+        how = minutes, epochs, lr, batch_size, optimizer, seed, workers or default_workers(), device
+        found = _diagnosed(task, folder, *how)
+    _print(found, folder, as_json)
+    return FOUND if fail_on is not None and found.reaches(fail_on.value) else 0
+
+
+@answers_alone()
+def _diagnosed(
+    task: Task,
+    folder: Path,
+    minutes: float,
+    epochs: int | None,
+    lr: float | None,
+    batch_size: int,
+    optimizer: Optimizer,
+    seed: int,
+    workers: int,
+    device: str,
+) -> Diagnosis:
+    from gapless.diagnose.door import find_causes
+    from gapless.diagnose.experiment.options import DiagnoseOptions
+
+    how = minutes, epochs, lr, batch_size, optimizer.value, seed, workers, device, BEGUN
+    with run_shown() as (teller, stop):
+        return find_causes(task, DiagnoseOptions(folder, *how), teller, stop)
+
+
+def _print(found: Diagnosis, folder: Path, as_json: bool) -> None:
+    from gapless.diagnose.diagnosis import details, summary
+
+    for line in ["", *summary(found), *details(found), "", f"Written to {folder / 'diagnosis.json'}."]:
+        say(line)
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))

@@ -1,0 +1,1 @@
+"""Tables: what each column is, what became of it, and the rows as numbers."""

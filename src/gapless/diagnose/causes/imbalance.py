@@ -1,0 +1,63 @@
+"""Classes of unequal size, of which the rarer are not learned."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from gapless.diagnose.case import Case, Cause, NotAsked
+from gapless.diagnose.finding import Finding
+from gapless.evidence.result import Interval
+
+TOLERATED = 0.05
+"""By how much balanced accuracy may be lower."""
+FEWEST = 5
+"""Held rows of a class, with fewer of which its recall says nothing."""
+
+
+def _judge(case: Case) -> Finding:
+    if not case.classes:
+        raise NotAsked("a regression has no classes")
+    y, right = case.task.develop.y, np.full(len(case.task.develop), np.nan)
+    for fold, held in case.held.items():
+        right[case.held_rows(fold)] = held
+    known = ~np.isnan(right)
+    counts = np.bincount(y[known], minlength=case.classes)
+    judged = np.flatnonzero(counts >= FEWEST)
+    if len(judged) < 2:
+        raise NotAsked(f"fewer than two classes have {FEWEST} rows")
+    recall = np.array([right[known & (y == k)].mean() for k in judged])
+    overall, balanced = float(right[known].mean()), float(recall.mean())
+    # each recall with two rows added on either side (Agresti and Coull 1998), so that none is certain
+    share = (recall * counts[judged] + 2) / (counts[judged] + 4)
+    weights = counts[judged] / counts[judged].sum() - 1 / len(judged)
+    error = float(np.sqrt((weights**2 * share * (1 - share) / counts[judged]).sum()))
+    effect = overall - balanced
+    worst = judged[np.argmin(recall)]
+    low, high = _wilson(float(recall.min()), int(counts[worst]))
+    commonest = int(counts.argmax())
+    what = (
+        f"The classes are of unequal size ({counts.max():,} {case.rows} of {case.task.classes[commonest]!r}, "
+        f"{counts[judged].min():,} of the rarest judged) and the rarer are not learned: {100 * overall:.1f} % right "
+        f"over all, {100 * balanced:.1f} % when each class counts the same; of {case.task.classes[worst]!r} "
+        f"{100 * recall.min():.1f} % are found (95 % interval {100 * low:.1f} to {100 * high:.1f})."
+    )
+    return Finding(
+        "imbalance",
+        0,
+        what,
+        Interval(effect, effect - 1.96 * error, effect + 1.96 * error),
+        float(stats.norm.sf((effect - TOLERATED) / error)) if error else 1.0,
+        "Weigh the loss by class or draw rare classes more often, and judge by balanced accuracy.",
+        "Train once with as many rows of each class: recall of the rare classes must rise.",
+    )
+
+
+def _wilson(share: float, n: int) -> tuple[float, float]:
+    """Wilson's interval (JASA 22, 1927) of a share."""
+    z2 = 1.96**2
+    middle, half = share + z2 / (2 * n), 1.96 * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
+    return float((middle - half) / (1 + z2 / n)), float((middle + half) / (1 + z2 / n))
+
+
+CAUSE = Cause("imbalance", _judge)

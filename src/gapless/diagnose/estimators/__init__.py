@@ -1,0 +1,1 @@
+"""Estimators of causes: arithmetic on what was measured."""

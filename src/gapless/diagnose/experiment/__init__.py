@@ -1,0 +1,1 @@
+"""What a diagnosis trains and measures, before causes are judged."""

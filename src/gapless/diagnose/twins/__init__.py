@@ -1,0 +1,1 @@
+"""Rows that are nearly the same as another one, by the kind of data."""

@@ -1,0 +1,1 @@
+"""Compare two models honestly: paired seeds, rows opened once, intervals."""

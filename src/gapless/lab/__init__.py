@@ -1,0 +1,1 @@
+"""The lesson as experiments: each of its claims, run on this machine, with its verdict."""

@@ -1,0 +1,1 @@
+"""Experiments of this part of the lesson, one a file."""

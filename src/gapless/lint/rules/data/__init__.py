@@ -1,0 +1,1 @@
+"""Rules about loaders and their draws."""

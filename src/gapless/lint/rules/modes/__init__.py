@@ -1,0 +1,1 @@
+"""Rules about dropout, batch norm and the mode they run in."""

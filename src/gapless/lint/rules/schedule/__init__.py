@@ -1,0 +1,1 @@
+"""Rules about schedules, monitors and the best epoch."""

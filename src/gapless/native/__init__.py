@@ -1,0 +1,1 @@
+"""What is compiled: intrinsics that numba lacks."""

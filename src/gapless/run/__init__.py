@@ -1,0 +1,1 @@
+"""The storey that everything that trains stands on: jobs, journal, driver, clock, engines."""

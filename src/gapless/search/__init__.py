@@ -1,0 +1,1 @@
+"""What to train next, and how good it looks."""
