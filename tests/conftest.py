@@ -1,10 +1,12 @@
 """What every test shares: one thread for torch, the flag for the long form of the truth tests, finished runs."""
 
 import os
+import random
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from command import TRIALS, Ran, gapless
@@ -21,6 +23,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _own_ledger(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdicts of one test do not count in another, and never in the user's own ledger."""
     monkeypatch.setenv(VARIABLE, str(tmp_path_factory.mktemp("ledger")))
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """What a test draws without a generator of its own is the same in every run, in any order of tests."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - for libraries that draw from it
+    torch.manual_seed(0)
 
 
 def pytest_configure(config: pytest.Config) -> None:
