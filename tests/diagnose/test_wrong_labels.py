@@ -8,7 +8,7 @@ from cases import PLAIN, case_of, scores
 
 from gapless.data import Rows, Task
 from gapless.diagnose.case import Case, NotAsked
-from gapless.diagnose.causes.wrong_labels import CAUSE, judging
+from gapless.diagnose.causes.rows.wrong_labels import CAUSE, judging
 from gapless.diagnose.estimators.suspicion import confident_joint, margins
 from gapless.diagnose.experiment.training import Training
 from gapless.run.job import Found

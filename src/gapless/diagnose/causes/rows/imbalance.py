@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from gapless.diagnose.case import Case, Cause, NotAsked
 from gapless.diagnose.finding import Finding
 from gapless.evidence.result import Interval
+
+Index = NDArray[np.int64]
 
 TOLERATED = 0.05
 """By how much balanced accuracy may be lower."""
@@ -18,9 +21,7 @@ FEWEST = 5
 def _judge(case: Case) -> Finding:
     if not case.classes:
         raise NotAsked("a regression has no classes")
-    y, right = case.task.develop.y, np.full(len(case.task.develop), np.nan)
-    for fold, held in case.held.items():
-        right[case.held_rows(fold)] = held
+    y, right = case.task.develop.y, case.new_each
     known = ~np.isnan(right)
     counts = np.bincount(y[known], minlength=case.classes)
     judged = np.flatnonzero(counts >= FEWEST)
@@ -32,6 +33,7 @@ def _judge(case: Case) -> Finding:
     share = (recall * counts[judged] + 2) / (counts[judged] + 4)
     weights = counts[judged] / counts[judged].sum() - 1 / len(judged)
     error = float(np.sqrt((weights**2 * share * (1 - share) / counts[judged]).sum()))
+    error = max(error, _of_groups(case, right, known, judged, weights / counts[judged]))
     effect = overall - balanced
     worst = judged[np.argmin(recall)]
     low, high = _wilson(float(recall.min()), int(counts[worst]))
@@ -51,6 +53,25 @@ def _judge(case: Case) -> Finding:
         "Weigh the loss by class or draw rare classes more often, and judge by balanced accuracy.",
         "Train once with as many rows of each class: recall of the rare classes must rise.",
     )
+
+
+def _of_groups(
+    case: Case, right: NDArray[np.floating], known: NDArray[np.bool_], judged: Index, weights: NDArray[np.floating]
+) -> float:
+    """The standard error where rows belong together and a group is what is drawn; 0 where each row is its own.
+
+    Args:
+        weights: of each judged class, what one of its rows that is right adds.
+    """
+    y, group = case.task.develop.y, case.task.develop.group
+    if group is None:
+        return 0.0
+    each = np.zeros(len(y))
+    for k, weight in zip(judged, weights, strict=True):
+        mine = known & (y == k)
+        each[mine] = weight * (right[mine] - right[mine].mean())
+    sums = np.bincount(np.unique(group, return_inverse=True)[1], each)
+    return float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1)))
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:

@@ -24,8 +24,8 @@ def _times(reference: Training, factor: float) -> Training:
 
 def lengths(case: Case) -> tuple[Training, ...]:
     """The other lengths that are tried."""
-    factors = (0.5, 2, FAR) if case.dull else (0.5, 2)
-    return tuple(_times(case.reference, f) for f in factors if _times(case.reference, f) != case.reference)
+    factors, reference = (0.5, 2, FAR) if case.dull else (0.5, 2), case.reference
+    return tuple(_times(reference, f) for f in factors if _times(reference, f) != reference)
 
 
 def _judge(case: Case) -> Finding:

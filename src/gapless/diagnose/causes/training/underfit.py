@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gapless.diagnose.case import Case, Cause, NotAsked
-from gapless.diagnose.causes.length import lengths
-from gapless.diagnose.causes.rate import rates
+from gapless.diagnose.causes.training.length import lengths
+from gapless.diagnose.causes.training.rate import rates
 from gapless.diagnose.experiment.training import FOLDS
 from gapless.diagnose.finding import Finding
 
