@@ -22,6 +22,7 @@ from torch import nn
 from gapless.data import Task
 from gapless.data.splits import complete
 from gapless.data.task import with_model
+from gapless.diagnose.diagnosis import Diagnosis
 from gapless.diagnose.examples import picture_samples, text_samples
 from gapless.diagnose.label_check import check_recipe
 from gapless.errors import DataError, UsageError
@@ -134,6 +135,7 @@ def tune(
     workers: int | None = None,
     device: str = "cpu",
     metric: str | None = None,
+    diagnosis: Diagnosis | None = None,
     out: str | Path | None = None,
     listener: Listener | None = None,
 ) -> Tuned:
@@ -152,6 +154,7 @@ def tune(
         workers: processes that train; None: one a core, at most 8. One worker trains in this process.
         metric: what everything is judged by: one of `gapless.metrics.METRICS` that suits the target, such as
             `balanced-accuracy`, `auc` or `log-loss` for classes, `rmse` or `mae` for numbers. None: the task's own.
+        diagnosis: of the same task, by `gapless.diagnose`: the recipes that answer its findings open the search.
         out: the run's folder; an unfinished run in it goes on. None: a fresh one below gapless-runs/.
         listener: hears how the run goes on.
 
@@ -164,6 +167,8 @@ def tune(
     options = TuneOptions(folder, minutes, trials, epochs, batch_size, optimizer, ema, seed, device=device)
     if workers is not None:
         options = replace(options, workers=workers)
+    if diagnosis is not None:
+        options = replace(options, openings=diagnosis.openings)
     if task.confirm is None:
         task = complete(task, None, seed)
     task = with_model(task if metric is None else replace(task, metric=metric), model)

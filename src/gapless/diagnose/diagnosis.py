@@ -7,6 +7,7 @@ from typing import Any
 
 from gapless.diagnose.finding import SEVERITIES, Absent, Finding, Reference, Severity, Suspect
 from gapless.metrics import METRICS
+from gapless.recipe import Recipe
 
 SHOWN = 8
 """Suspects that are named in words; the document has them all."""
@@ -33,6 +34,16 @@ class Diagnosis:
 
     def __bool__(self) -> bool:
         return bool(self.findings)
+
+    @property
+    def recipes(self) -> dict[str, Recipe]:
+        """By cause, the recipes that answer findings that stand, the gravest first."""
+        return {f.cause: f.recipe for f in self.findings if f.recipe is not None}
+
+    @property
+    def openings(self) -> tuple[tuple[str, Recipe], ...]:
+        """The recipes by name, as a search is handed them."""
+        return tuple((f"against {cause}", recipe) for cause, recipe in self.recipes.items())
 
     def reaches(self, severity: Severity) -> bool:
         """Whether there is a finding so grave or graver."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gapless.errors import UsageError
+from gapless.recipe import Recipe
 from gapless.run.surroundings import default_workers
 
 MINUTES = 5.0
@@ -29,7 +30,7 @@ class TuneOptions:
     minutes: the promise for everything, 5 where neither is given; or trials: the number of trainings in the search.
     epochs: None lets the data and the budget decide. ema: decay of averaged weights, 0 for none. begun:
     time.monotonic() when the command began, so that loading counts. translator, masked_model: what made the task's
-    paraphrases.
+    paraphrases. openings: by name, recipes that open the search beside the presets, such as those of a diagnosis.
 
     Raises:
         OptionError: a number that cannot be right.
@@ -48,6 +49,7 @@ class TuneOptions:
     begun: float | None = None
     translator: str | None = None
     masked_model: Path | None = None
+    openings: tuple[tuple[str, Recipe], ...] = ()
 
     def __post_init__(self) -> None:
         if self.minutes is not None and self.trials is not None:

@@ -113,6 +113,7 @@ def _same_run(journal: Journal, task: Task, options: TuneOptions, parameters: in
         "data": fingerprint(task),
         "translator": options.translator,
         "set of paraphrases": _paraphrases(task),
+        "set of handed recipes": [[name, recipe.to_dict()] for name, recipe in options.openings] or None,
     }
     if not journal.events:
         event = {"event": "run", "schema": SCHEMA, **facts, "at": 0.0}
@@ -201,13 +202,15 @@ class _Stages:
             self.run.write({"event": "finished", "seconds": self.run.clock.spent})
 
     def _openings(self) -> dict[str, Recipe]:
-        """The plain model and the presets, each without what the model cannot take; the light one with paraphrases."""
+        """The plain model, what the run was handed, and the presets, each without what the model cannot take; the light
+        one with paraphrases."""
         kind, classes = self.task.kind, len(self.task.classes)
         found = {PLAIN: Recipe()}
-        for name, recipe in presets(kind).items():
+        named = [*self.options.openings, *((f"preset {name}", recipe) for name, recipe in presets(kind).items())]
+        for name, recipe in named:
             fitted = only(fit(recipe, kind, classes), self.knobs, kind, classes)
             if fitted not in found.values():
-                found[f"preset {name}"] = fitted
+                found[name] = fitted
         light = found.get("preset light", Recipe())
         for knob in self.knobs:
             if knob.name in PARAPHRASED:  # the user has had them made: they get a chance of their own
