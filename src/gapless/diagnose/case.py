@@ -62,7 +62,7 @@ class Case:
         found = self.measured.folds(training, name)
         if len(found) < 2:
             reason = self.measured.failed(training)
-            raise NotAsked(f"its trainings failed: {reason}" if reason else "there was no time for its trainings")
+            raise NotAsked(f"its trainings failed: {reason}" if reason else "there was no time for all trainings")
         return found
 
     @cached_property

@@ -98,8 +98,10 @@ def details(diagnosis: Diagnosis) -> list[str]:
         lines += ["", *_full(number, finding)]
     if diagnosis.others:
         lines += ["", f"No evidence of: {', '.join(f.cause for f in diagnosis.others)}."]
-    lines += [f"Not asked: {absent.cause} ({absent.why})." for absent in diagnosis.absent]
-    return lines
+    by_reason: dict[str, list[str]] = {}
+    for absent in diagnosis.absent:
+        by_reason.setdefault(absent.why, []).append(absent.cause)
+    return lines + [f"Not asked: {', '.join(causes)} ({why})." for why, causes in by_reason.items()]
 
 
 def _full(number: int, finding: Finding) -> list[str]:

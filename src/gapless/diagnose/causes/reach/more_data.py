@@ -40,7 +40,7 @@ def curve(case: Case) -> Curve:
         raise NotAsked(f"there are too few {case.rows} to train on parts of them")
     each = tuple(case.folds(training) for training in trainings)
     if min(map(len, each)) < FOLDS:
-        raise NotAsked("there was no time for all of its trainings")
+        raise NotAsked("there was no time for all trainings")
     return Curve((*(training.share for training in trainings), 1.0), (*each, case.held), case.estimate)
 
 

@@ -27,7 +27,7 @@ def _needs(case: Case) -> tuple[Training, ...]:
 def _judge(case: Case) -> Finding:
     again = case.folds(_again(case))
     if len(again) < FOLDS:
-        raise NotAsked("there was no time for all of its trainings")
+        raise NotAsked("there was no time for all trainings")
     other = {fold: again[fold] - case.held[fold] for fold in again}
     means = np.array([d.mean() for d in other.values()])
     groups = case.groups

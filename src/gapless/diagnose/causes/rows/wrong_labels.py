@@ -81,7 +81,7 @@ def _measured(case: Case, training: Training) -> tuple[Floats, Floats, NDArray[n
     planted: list[NDArray[np.void]] = []
     said, learned = case.folds(training, "logits"), case.folds(training, "margins")
     if len(learned) < FOLDS:
-        raise NotAsked("there was no time for all of its trainings")
+        raise NotAsked("there was no time for all trainings")
     for fold, area in learned.items():
         here = replace(training, fold=fold)
         train, held = here.rows(task, case.seed)

@@ -18,7 +18,7 @@ def _judge(case: Case) -> Finding:
     """A score on new rows is reached by who has learned the training rows at least as well: what a quick model gets on
     new rows, the network must get on those it was trained on, at the best of the lengths and rates that were tried."""
     if not case.quick:
-        raise NotAsked("there was no time for quick models to compare with")
+        raise NotAsked("there was no time for quick models")
     tried = [case.measured.folds(t, "train") for t in (case.reference, *lengths(case), *rates(case))]
     train = max((t for t in tried if len(t) == FOLDS), key=lambda t: sum(float(v.mean()) for v in t.values()))
     short = {
