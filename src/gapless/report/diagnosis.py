@@ -99,7 +99,7 @@ def _asked(finding: Finding, stands: bool, percent: bool) -> _Asked:
     if effect.low == effect.high:
         return _Asked(finding.cause, "", "", f"{finding.p:.2g}", "nothing seen")
     span = f"{_number(effect.low, percent)} to {_number(effect.high, percent)}"
-    word = finding.severity if stands else "no evidence"
+    word = finding.severity if stands else "none"
     return _Asked(finding.cause, _number(effect.mean, percent), span, f"{finding.p:.2g}", word)
 
 

@@ -76,7 +76,8 @@ class Curve:
                 nearest = min(nearest, (abs(off.mean), float(share)))
         if not held:  # better or worse than anything on the curve
             held = [nearest[1]]
-        return nearest[1], Interval(nearest[1], min(held), max(held))
+        step = float(grid[1] / grid[0])  # no finer than the grid
+        return nearest[1], Interval(nearest[1], max(grid[0], min(held) / step), min(FARTHEST, max(held) * step))
 
     def _off(self, weights: Floats, other: Each) -> Estimate:
         mine = self._sum(weights)

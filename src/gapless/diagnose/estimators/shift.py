@@ -21,6 +21,8 @@ LEVEL = 0.01
 """Chance of being called apart where there is no difference."""
 ENOUGH = 30.0
 """Rows at home, at the least, that those which look like the others must be worth (Kish's effective sample size)."""
+WEIGHED = 0.95
+"""Area under the curve above which no weights make rows at home look like the others."""
 _PARTS = 5
 _WIDEST = 50
 
@@ -52,13 +54,15 @@ def told_apart(home: Mapping[int, Floats], here: Mapping[int, Floats], held: Map
         test = stats.mannwhitneyu(theirs, mine, alternative="greater")
         areas.append(float(test.statistic) / (len(mine) * len(theirs)))
         chances.append(float(test.pvalue))
-        weights.append(np.exp(np.clip(mine, -8, 8)))
+        weights.append(mine)
         worth.append(held[fold])
     weight, each = np.concatenate(weights), np.concatenate(worth)
+    weight = np.exp(weight - weight.max())
     effective = float(weight.sum() ** 2 / (weight**2).sum())
-    score = float((weight * each).sum() / weight.sum()) if effective >= ENOUGH else None
+    area, alike = float(np.mean(areas)), effective >= ENOUGH
+    score = float((weight * each).sum() / weight.sum()) if alike and area <= WEIGHED else None
     # twice the median is valid whatever the dependence of the tests (Rüger 1978)
-    return Told(float(np.mean(areas)), min(1.0, 2 * float(np.median(chances))), score)
+    return Told(area, min(1.0, 2 * float(np.median(chances))), score)
 
 
 def _log_odds(home: Floats, here: Floats) -> Floats:
