@@ -11,7 +11,7 @@ from gapless.diagnose.diagnosis import Diagnosis
 from gapless.diagnose.finding import Absent, Finding, Reference, Suspect
 from gapless.evidence.result import Interval
 from gapless.recipe.shipped import preset
-from gapless.report.diagnosis import page, write
+from gapless.report.pages.diagnosis import page, write
 
 REFERENCE = Reference(30, 0.003, 0.99, Interval(0.85, 0.8, 0.9), chosen=True)
 

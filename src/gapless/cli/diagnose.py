@@ -11,7 +11,18 @@ import typer
 
 from gapless.cli.diagnosed import carried_out, tell
 from gapless.cli.screen import stoppable
-from gapless.cli.tune import Optimizer, repeated, source_of, task_of
+from gapless.cli.tune import (
+    Aim,
+    FoldCase,
+    Group,
+    Ignore,
+    Keep,
+    Missing,
+    Optimizer,
+    repeated,
+    source_of,
+    task_of,
+)
 from gapless.run.surroundings import default_workers, fresh_folder
 
 BEGUN = time.monotonic()
@@ -41,26 +52,12 @@ def diagnose(
     ] = None,
     text: Annotated[str | None, typer.Option(help="Texts: the column that holds them.")] = None,
     target: Annotated[str | None, typer.Option(help="Tables and texts: the column to predict.")] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Tables: a column to leave out; repeatable.")
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="Tables: a column to keep that would be left out, as ids are; repeatable."),
-    ] = None,
-    missing: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MARK", help="Tables and texts: what else means 'no value', such as -999; repeatable."),
-    ] = None,
-    aim: Annotated[
-        str | None, typer.Option("--task", help="classification or regression. Default: by the target.")
-    ] = None,
-    fold_case: Annotated[
-        bool, typer.Option("--fold-case", help="Classes that differ only by case or space are one.")
-    ] = False,
-    group: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Says which rows belong together; folders: folder or stem.")
-    ] = None,
+    ignore: Ignore = None,
+    keep: Keep = None,
+    missing: Missing = None,
+    aim: Aim = None,
+    fold_case: FoldCase = False,
+    group: Group = None,
     batch_size: Annotated[int, typer.Option(help="Rows a training step.")] = 64,
     optimizer: Annotated[Optimizer, typer.Option(help="What the model is trained with.")] = Optimizer.adamw,
     image_size: Annotated[int | None, typer.Option(help="Folders of pictures: the side in pixels.")] = None,

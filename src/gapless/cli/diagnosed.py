@@ -24,7 +24,7 @@ FOLDER = "diagnosis"
 def carried_out(task: Task, options: DiagnoseOptions) -> Diagnosis:
     """The diagnosis, with its document and its page in the run's folder."""
     from gapless.diagnose.door import find_causes
-    from gapless.report import diagnosis as report
+    from gapless.report.pages import diagnosis as report
 
     with run_shown() as (teller, stop):
         found = find_causes(task, options, teller, stop)
@@ -36,7 +36,7 @@ def carried_out(task: Task, options: DiagnoseOptions) -> Diagnosis:
 def tell(found: Diagnosis, folder: Path, as_json: bool) -> None:
     """All of it on the screen, and where it lies."""
     from gapless.diagnose.diagnosis import details, summary
-    from gapless.report.diagnosis import FILE
+    from gapless.report.pages.diagnosis import FILE
 
     for line in ["", *summary(found), *details(found), "", f"Report: {folder / FILE} (and diagnosis.json beside it)"]:
         say(line)
@@ -48,7 +48,7 @@ def before_search(task: Task, options: TuneOptions) -> TuneOptions:
     """Says in three lines what is wrong; recipes that answer it open the search before all others."""
     from gapless.diagnose.diagnosis import summary
     from gapless.diagnose.experiment.options import DiagnoseOptions
-    from gapless.report.diagnosis import FILE
+    from gapless.report.pages.diagnosis import FILE
 
     minutes = MINUTES if options.budget is None else SHARE * options.budget
     folder = options.out / FOLDER

@@ -55,6 +55,21 @@ MaskedModel = Annotated[
     typer.Option(help="English texts: the folder of a masked language model that puts in other words, likewise."),
 ]
 
+Ignore = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Tables: a column to leave out; repeatable.")]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="Tables: a column to keep that would be left out, as ids are; repeatable."),
+]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(metavar="MARK", help="Tables and texts: what else means 'no value', such as -999; repeatable."),
+]
+Aim = Annotated[str | None, typer.Option("--task", help="classification or regression. Default: by the target.")]
+FoldCase = Annotated[bool, typer.Option("--fold-case", help="Classes that differ only by case or space are one.")]
+Group = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Says which rows belong together; folders: folder or stem.")
+]
+
 
 class Optimizer(Enum):
     adamw = "adamw"
@@ -80,27 +95,13 @@ def tune(
     ] = None,
     text: Annotated[str | None, typer.Option(help="Texts: the column that holds them.")] = None,
     target: Annotated[str | None, typer.Option(help="Tables and texts: the column to predict.")] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Tables: a column to leave out; repeatable.")
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="Tables: a column to keep that would be left out, as ids are; repeatable."),
-    ] = None,
-    missing: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MARK", help="Tables and texts: what else means 'no value', such as -999; repeatable."),
-    ] = None,
-    aim: Annotated[
-        str | None, typer.Option("--task", help="classification or regression. Default: by the target.")
-    ] = None,
+    ignore: Ignore = None,
+    keep: Keep = None,
+    missing: Missing = None,
+    aim: Aim = None,
     metric: MetricName = None,
-    fold_case: Annotated[
-        bool, typer.Option("--fold-case", help="Classes that differ only by case or space are one.")
-    ] = False,
-    group: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Says which rows belong together; folders: folder or stem.")
-    ] = None,
+    fold_case: FoldCase = False,
+    group: Group = None,
     time_column: Annotated[
         str | None, typer.Option("--time", metavar="COLUMN", help="When a row is from: the latest give the verdict.")
     ] = None,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gapless.errors import UsageError
-from gapless.recipe import Recipe
 from gapless.run.surroundings import default_workers
+
+if TYPE_CHECKING:
+    from gapless.recipe import Recipe
 
 MINUTES = 5.0
 """The budget when neither minutes nor trials are given."""
