@@ -135,9 +135,9 @@ def leaky_column(seed: int) -> World:
 
 
 def few_rows(seed: int) -> World:
-    """Twelve columns that all count, and five rows for each."""
-    x, y = rows_of(seed, 120, noise=0.1, columns=24)
-    return World(task_of("few rows", x, y, 120, width=32), 40, 1e-2, ("more data", "gap", "rivals"))
+    """Sixty columns that all count, and eight rows for each."""
+    x, y = rows_of(seed, 480, noise=0.1, columns=60)
+    return World(task_of("few rows", x, y, 480, width=16), 15, 1e-2, ("more data", "gap"))
 
 
 def elsewhere(seed: int) -> World:
