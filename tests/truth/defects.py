@@ -104,6 +104,14 @@ def imbalance(seed: int) -> World:
     return World(task_of("imbalance", x, y, 600), 12, 1e-2, ("imbalance",))
 
 
+def wrong_labels(seed: int) -> World:
+    """One label in seven is wrong, of two classes that are easy to tell."""
+    x, y = rows_of(seed, 600, noise=0.1)
+    wrong = np.random.default_rng([seed, 19]).permutation(600)[: 600 // 7]
+    y[wrong] = 1 - y[wrong]
+    return World(task_of("wrong labels", x, y, 600), 20, 1e-2, ("wrong labels",))
+
+
 def groups(seed: int) -> World:
     """Rows of 60 patients, known by what they have in common and not by what ails them; the column is noticed only."""
     rng = np.random.default_rng([seed, 16])
@@ -164,6 +172,7 @@ WORLDS: dict[str, Callable[[int], World]] = {
     "leak": leak,
     "near copies": near_copies,
     "imbalance": imbalance,
+    "wrong labels": wrong_labels,
     "groups": groups,
     "healthy groups": healthy_groups,
     "leaky column": leaky_column,
