@@ -91,16 +91,21 @@ def page(found: Diagnosis, task: Task | None = None) -> str:
 
 
 def _number(value: float, percent: bool) -> str:
-    return f"{100 * value:.1f}" if percent else f"{value:.3f}"
+    digits = 1 if percent else 3
+    return f"{round(100 * value if percent else value, digits) + 0.0:.{digits}f}"  # no minus before a zero
+
+
+def _chance(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def _asked(finding: Finding, stands: bool, percent: bool) -> _Asked:
     effect = finding.effect
     if effect.low == effect.high:
-        return _Asked(finding.cause, "", "", f"{finding.p:.2g}", "nothing seen")
+        return _Asked(finding.cause, "", "", _chance(finding.p), "nothing seen")
     span = f"{_number(effect.low, percent)} to {_number(effect.high, percent)}"
     word = finding.severity if stands else "none"
-    return _Asked(finding.cause, _number(effect.mean, percent), span, f"{finding.p:.2g}", word)
+    return _Asked(finding.cause, _number(effect.mean, percent), span, _chance(finding.p), word)
 
 
 def _rows(finding: Finding, task: Task | None) -> list[_Row]:

@@ -8,6 +8,7 @@ from scipy import stats
 
 from gapless.diagnose.case import Case, Cause, NotAsked
 from gapless.diagnose.finding import Finding
+from gapless.evidence.recalls import wilson
 from gapless.evidence.result import Interval
 
 Index = NDArray[np.int64]
@@ -36,13 +37,13 @@ def _judge(case: Case) -> Finding:
     error = max(error, _of_groups(case, right, known, judged, weights / counts[judged]))
     effect = overall - balanced
     worst = judged[np.argmin(recall)]
-    low, high = _wilson(float(recall.min()), int(counts[worst]))
+    found = wilson(float(recall.min()), int(counts[worst]))
     commonest = int(counts.argmax())
     what = (
         f"The classes are of unequal size ({counts.max():,} {case.rows} of {case.task.classes[commonest]!r}, "
         f"{counts[judged].min():,} of the rarest judged) and the rarer are not learned: {100 * overall:.1f} % right "
         f"over all, {100 * balanced:.1f} % when each class counts the same; of {case.task.classes[worst]!r} "
-        f"{100 * recall.min():.1f} % are found (95 % interval {100 * low:.1f} to {100 * high:.1f})."
+        f"{100 * recall.min():.1f} % are found (95 % interval {100 * found.low:.1f} to {100 * found.high:.1f})."
     )
     return Finding(
         "imbalance",
@@ -72,13 +73,6 @@ def _of_groups(
         each[mine] = weight * (right[mine] - right[mine].mean())
     sums = np.bincount(np.unique(group, return_inverse=True)[1], each)
     return float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1)))
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's interval (JASA 22, 1927) of a share."""
-    z2 = 1.96**2
-    middle, half = share + z2 / (2 * n), 1.96 * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
-    return float((middle - half) / (1 + z2 / n)), float((middle + half) / (1 + z2 / n))
 
 
 CAUSE = Cause("imbalance", _judge)
