@@ -22,6 +22,7 @@ from torch import nn
 from gapless.data import Task
 from gapless.data.splits import complete
 from gapless.data.task import with_model
+from gapless.diagnose.diagnosis import Diagnosis
 from gapless.diagnose.examples import picture_samples, text_samples
 from gapless.diagnose.label_check import check_recipe
 from gapless.errors import DataError, UsageError
@@ -138,6 +139,7 @@ def tune(
     engine: Literal["local", "ray"] = "local",
     address: str | None = None,
     gpus_per_training: float = 0.0,
+    diagnosis: Diagnosis | None = None,
     out: str | Path | None = None,
     listener: Listener | None = None,
 ) -> Tuned:
@@ -159,6 +161,7 @@ def tune(
             the cluster of this machine. gpus_per_training: of the cluster; 0.25 lets four trainings share one.
         metric: what everything is judged by: one of `gapless.metrics.METRICS` that suits the target, such as
             `balanced-accuracy`, `auc` or `log-loss` for classes, `rmse` or `mae` for numbers. None: the task's own.
+        diagnosis: of the same task, by `gapless.diagnose`: the recipes that answer its findings open the search.
         out: the run's folder; an unfinished run in it goes on. None: a fresh one below gapless-runs/.
         listener: hears how the run goes on.
 
@@ -172,6 +175,8 @@ def tune(
     many = place.workers() if workers is None else workers
     how = minutes, trials, epochs, batch_size, optimizer, ema, seed, many, device
     options = TuneOptions(folder, *how, place=place)
+    if diagnosis is not None:
+        options = replace(options, openings=diagnosis.openings)
     if task.confirm is None:
         task = complete(task, None, seed)
     task = with_model(task if metric is None else replace(task, metric=metric), model)

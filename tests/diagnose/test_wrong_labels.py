@@ -8,7 +8,7 @@ from cases import PLAIN, case_of, scores
 
 from gapless.data import Rows, Task
 from gapless.diagnose.case import Case, NotAsked
-from gapless.diagnose.causes.wrong_labels import CAUSE, judging
+from gapless.diagnose.causes.rows.wrong_labels import CAUSE, judging
 from gapless.diagnose.estimators.suspicion import confident_joint, margins
 from gapless.diagnose.experiment.training import Training
 from gapless.run.job import Found
@@ -16,24 +16,24 @@ from gapless.run.job import Found
 CLASSES = 4
 
 
-def world(seed: int, noise: float, blur: float, rows: int = 600) -> tuple[Case, set[int]]:
+def world(seed: int, noise: float, blur: float, rows: int = 600, classes: int = CLASSES) -> tuple[Case, set[int]]:
     """Judges that see each row's true class under noise of their own (blur), and labels of which some are wrong."""
     rng = np.random.default_rng([seed, 1])
-    true = rng.integers(0, CLASSES, rows)
+    true = rng.integers(0, classes, rows)
     wrong = rng.permutation(rows)[: round(noise * rows)]
     y = true.copy()
-    y[wrong] = (true[wrong] + rng.integers(1, CLASSES, len(wrong))) % CLASSES
+    y[wrong] = (true[wrong] + rng.integers(1, classes, len(wrong))) % classes
     # hard rows: another class is likelier for the best of judges, too
-    seen = np.eye(CLASSES)[true] * 4 + blur * rng.standard_normal((rows, CLASSES))
+    seen = np.eye(classes)[true] * 4 + blur * rng.standard_normal((rows, classes))
     x = rng.standard_normal((rows, 3)).astype(np.float32)
-    task = Task("noise", Rows(x, y), Rows(x[:20], y[:20]), ("a", "b", "c", "d"))
+    task = Task("noise", Rows(x, y), Rows(x[:20], y[:20]), ("a", "b", "c", "d")[:classes])
     said = seen + 0.5 * rng.standard_normal(seen.shape)
 
     def told(training: Training) -> Found:
         material, train = training.material(task, 0)
         _, held = training.rows(task, 0)
         # along the way the label that is learned gains on what the row looks like
-        area = margins(seen[train] + 2 * np.eye(CLASSES)[material.y[train]], material.y[train])
+        area = margins(seen[train] + 2 * np.eye(classes)[material.y[train]], material.y[train])
         right = (said[held].argmax(1) == y[held]).astype(np.float32)
         return {**scores(right), "logits": said[held], "margins": area + 0.5 * rng.standard_normal(len(train))}
 
@@ -60,6 +60,24 @@ def test_wrong_labels_are_counted_and_listed(noise: float) -> None:
         assert 0.6 < again / planted <= 1
     assert alarms >= 5
     assert held >= 5
+
+
+@pytest.mark.parametrize(("blur", "precision"), [(1.0, 0.95), (1.6, 0.8)])
+def test_of_two_classes_most_that_is_listed_is_wrong(blur: float, precision: float) -> None:
+    """With two classes whatever is no longer its own label is the other: hard rows are nearer to wrong ones."""
+    listed_wrong, listed, told = 0, 0, 0
+    for seed in range(4):
+        case, wrong = world(seed, 0.1, blur, classes=2)
+        found = CAUSE.judge(case)
+        suspects = {s.row for s in found.suspects}
+        listed, listed_wrong = listed + len(suspects), listed_wrong + len(suspects & wrong)
+        match = re.search(r"about (\d+) are expected to be wrong", found.what)
+        assert match is not None
+        told += int(match.group(1))
+        assert found.effect.low <= 0.1 <= found.effect.high
+    assert listed_wrong >= precision * listed
+    assert 0.6 * listed_wrong < told <= listed  # what is promised is not more than what is there by far
+    assert listed_wrong > 0.8 * 4 * 60
 
 
 def test_hard_rows_alarm_in_no_more_than_one_of_twenty() -> None:

@@ -104,6 +104,64 @@ def imbalance(seed: int) -> World:
     return World(task_of("imbalance", x, y, 600), 12, 1e-2, ("imbalance",))
 
 
+def wrong_labels(seed: int) -> World:
+    """One label in seven is wrong, of two classes that are easy to tell."""
+    x, y = rows_of(seed, 600, noise=0.1)
+    wrong = np.random.default_rng([seed, 19]).permutation(600)[: 600 // 7]
+    y[wrong] = 1 - y[wrong]
+    return World(task_of("wrong labels", x, y, 600), 20, 1e-2, ("wrong labels",))
+
+
+def groups(seed: int) -> World:
+    """Rows of 60 patients, known by what they have in common and not by what ails them; the column is noticed only."""
+    rng = np.random.default_rng([seed, 16])
+    patient = np.arange(600) // 10
+    ill = rng.integers(0, 2, 60)
+    x = (rng.standard_normal((60, 6))[patient] + 0.3 * rng.standard_normal((600, 6))).astype(np.float32)
+    y = ill[patient].astype(np.int64)
+    task = task_of("groups", np.concatenate([x, x[::3]]), np.concatenate([y, y[::3]]), 600, 64)
+    # rows for the verdict are of other patients of the same kind: copies are another defect
+    other = rng.standard_normal((200, 6)).astype(np.float32)
+    develop = replace(task.develop, maybe={"patient": patient})
+    task = replace(task, develop=develop, confirm=Rows(other, rng.integers(0, 2, 200)))
+    return World(task, 40, 1e-2, ("groups",))
+
+
+def healthy_groups(seed: int) -> World:
+    """A healthy set with a column of clerks, which plays no part."""
+    world = healthy(seed)
+    clerk = np.random.default_rng([seed, 17]).integers(0, 50, len(world.task.develop))
+    return replace(world, task=replace(world.task, develop=replace(world.task.develop, maybe={"clerk": clerk})))
+
+
+def leaky_column(seed: int) -> World:
+    """A column that was written down after the target, with one error in thirty."""
+    x, y = rows_of(seed, 500, noise=1.0)
+    wrong = np.random.default_rng([seed, 18]).random(len(y)) < 1 / 30
+    x = np.concatenate([x, (y ^ wrong)[:, None].astype(np.float32)], 1)
+    return World(task_of("leaky column", x, y, 500), 20, 1e-2, ("leaky column",))
+
+
+def few_rows(seed: int) -> World:
+    """Sixty columns that all count, and eight rows for each."""
+    x, y = rows_of(seed, 480, noise=0.1, columns=60)
+    return World(task_of("few rows", x, y, 480, width=16), 15, 1e-2, ("more data", "gap"))
+
+
+def elsewhere(seed: int) -> World:
+    """A second hospital, where one column is measured on another scale."""
+    world = healthy(seed)
+    x, y = rows_of(seed + 1000, 300, confirm=0)
+    x[:, 0] += 2.5
+    return replace(world, task=replace(world.task, also=(("B", Rows(x, y)),)), causes=("elsewhere",))
+
+
+def nowhere_else(seed: int) -> World:
+    """A second hospital, where all is as in the first."""
+    world = healthy(seed)
+    return replace(world, task=replace(world.task, also=(("B", Rows(*rows_of(seed + 1000, 300, confirm=0))),)))
+
+
 WORLDS: dict[str, Callable[[int], World]] = {
     "healthy": healthy,
     "healthy numbers": healthy_numbers,
@@ -114,4 +172,11 @@ WORLDS: dict[str, Callable[[int], World]] = {
     "leak": leak,
     "near copies": near_copies,
     "imbalance": imbalance,
+    "wrong labels": wrong_labels,
+    "groups": groups,
+    "healthy groups": healthy_groups,
+    "leaky column": leaky_column,
+    "few rows": few_rows,
+    "elsewhere": elsewhere,
+    "nowhere else": nowhere_else,
 }

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import time
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from gapless.cli.screen import answers_alone, run_shown, say, stoppable
-from gapless.cli.tune import Optimizer, further, repeated, task_of
+from gapless.cli.diagnosed import carried_out, tell
+from gapless.cli.screen import stoppable
+from gapless.cli.tune import (
+    Aim,
+    FoldCase,
+    Group,
+    Ignore,
+    Keep,
+    Missing,
+    Optimizer,
+    repeated,
+    source_of,
+    task_of,
+)
 from gapless.run.surroundings import default_workers, fresh_folder
-
-if TYPE_CHECKING:
-    from gapless.data import Task
-    from gapless.diagnose.diagnosis import Diagnosis
 
 BEGUN = time.monotonic()
 FOUND = 5
@@ -45,6 +52,12 @@ def diagnose(
     ] = None,
     text: Annotated[str | None, typer.Option(help="Texts: the column that holds them.")] = None,
     target: Annotated[str | None, typer.Option(help="Tables and texts: the column to predict.")] = None,
+    ignore: Ignore = None,
+    keep: Keep = None,
+    missing: Missing = None,
+    aim: Aim = None,
+    fold_case: FoldCase = False,
+    group: Group = None,
     batch_size: Annotated[int, typer.Option(help="Rows a training step.")] = 64,
     optimizer: Annotated[Optimizer, typer.Option(help="What the model is trained with.")] = Optimizer.adamw,
     image_size: Annotated[int | None, typer.Option(help="Folders of pictures: the side in pixels.")] = None,
@@ -63,46 +76,17 @@ def diagnose(
     """Finds out by experiment why a model does not generalize, ranks the causes, and says what to do."""
     folder = out or fresh_folder(f"diagnose-{Path(data).stem}")
     with stoppable(repeated(context.obj, folder)) as asked:
-        from gapless.data.source import SourceOptions
+        from gapless.diagnose.experiment.options import DiagnoseOptions
         from gapless.models import ModelOptions
 
-        source = SourceOptions(
-            data_dir, test, target, train_size, seed, image_size, text=text, also=further(also or [])
-        )
+        source = source_of(
+            data_dir, test, target, train_size, seed, image_size, text, also, ignore, keep, missing, aim, fold_case,
+            group, None,
+        )  # fmt: skip
         task = task_of(data, source, model, ModelOptions(width, depth))
         if asked:  # a library that was being loaded has swallowed it
             raise KeyboardInterrupt
-        how = minutes, epochs, lr, batch_size, optimizer, seed, workers or default_workers(), device
-        found = _diagnosed(task, folder, *how)
-    _print(found, folder, as_json)
+        how = minutes, epochs, lr, batch_size, optimizer.value, seed, workers or default_workers(), device, BEGUN
+        found = carried_out(task, DiagnoseOptions(folder, *how))
+    tell(found, folder, as_json)
     return FOUND if fail_on is not None and found.reaches(fail_on.value) else 0
-
-
-@answers_alone()
-def _diagnosed(
-    task: Task,
-    folder: Path,
-    minutes: float,
-    epochs: int | None,
-    lr: float | None,
-    batch_size: int,
-    optimizer: Optimizer,
-    seed: int,
-    workers: int,
-    device: str,
-) -> Diagnosis:
-    from gapless.diagnose.door import find_causes
-    from gapless.diagnose.experiment.options import DiagnoseOptions
-
-    how = minutes, epochs, lr, batch_size, optimizer.value, seed, workers, device, BEGUN
-    with run_shown() as (teller, stop):
-        return find_causes(task, DiagnoseOptions(folder, *how), teller, stop)
-
-
-def _print(found: Diagnosis, folder: Path, as_json: bool) -> None:
-    from gapless.diagnose.diagnosis import details, summary
-
-    for line in ["", *summary(found), *details(found), "", f"Written to {folder / 'diagnosis.json'}."]:
-        say(line)
-    if as_json:
-        print(json.dumps(found.to_json(), indent=1))

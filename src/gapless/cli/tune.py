@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from gapless.cli.augment import paraphrased
+from gapless.cli.diagnosed import before_search
 from gapless.cli.predict import remember, save
 from gapless.cli.screen import answers_alone, bar, run_shown, say, stoppable
 from gapless.errors import DataError, UsageError
@@ -55,6 +56,21 @@ MaskedModel = Annotated[
     typer.Option(help="English texts: the folder of a masked language model that puts in other words, likewise."),
 ]
 
+Ignore = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Tables: a column to leave out; repeatable.")]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="Tables: a column to keep that would be left out, as ids are; repeatable."),
+]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(metavar="MARK", help="Tables and texts: what else means 'no value', such as -999; repeatable."),
+]
+Aim = Annotated[str | None, typer.Option("--task", help="classification or regression. Default: by the target.")]
+FoldCase = Annotated[bool, typer.Option("--fold-case", help="Classes that differ only by case or space are one.")]
+Group = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Says which rows belong together; folders: folder or stem.")
+]
+
 
 class Engine(Enum):
     local = "local"
@@ -95,27 +111,13 @@ def tune(
     ] = None,
     text: Annotated[str | None, typer.Option(help="Texts: the column that holds them.")] = None,
     target: Annotated[str | None, typer.Option(help="Tables and texts: the column to predict.")] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Tables: a column to leave out; repeatable.")
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="Tables: a column to keep that would be left out, as ids are; repeatable."),
-    ] = None,
-    missing: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MARK", help="Tables and texts: what else means 'no value', such as -999; repeatable."),
-    ] = None,
-    aim: Annotated[
-        str | None, typer.Option("--task", help="classification or regression. Default: by the target.")
-    ] = None,
+    ignore: Ignore = None,
+    keep: Keep = None,
+    missing: Missing = None,
+    aim: Aim = None,
     metric: MetricName = None,
-    fold_case: Annotated[
-        bool, typer.Option("--fold-case", help="Classes that differ only by case or space are one.")
-    ] = False,
-    group: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Says which rows belong together; folders: folder or stem.")
-    ] = None,
+    fold_case: FoldCase = False,
+    group: Group = None,
     time_column: Annotated[
         str | None, typer.Option("--time", metavar="COLUMN", help="When a row is from: the latest give the verdict.")
     ] = None,
@@ -141,6 +143,12 @@ def tune(
     address: Address = None,
     gpus: GpusPerTraining = 0.0,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; an unfinished run in it goes on.")] = None,
+    first_diagnose: Annotated[
+        bool,
+        typer.Option(
+            "--diagnose", help="First find out what is wrong, in a fifth of the time, and open the search by that."
+        ),
+    ] = False,
     save_model: SaveModel = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print result.json to standard output.")] = False,
 ) -> int:
@@ -154,7 +162,7 @@ def tune(
     with stoppable(command) as asked:
         from gapless.models import ModelOptions
 
-        source = _source(
+        source = source_of(
             data_dir, test, target, train_size, seed, image_size, text, also, ignore, keep, missing, aim, fold_case,
             group, time_column,
         )  # fmt: skip
@@ -166,6 +174,8 @@ def tune(
         options = replace(options, begun=BEGUN + time.monotonic() - loaded)
         if asked:  # a library that was being loaded has swallowed it
             raise KeyboardInterrupt
+        if first_diagnose:
+            options = before_search(task, options)
         tuned = _tune(task, options, command)
         remember(folder, _facts(data, source, model, size, options))
     _print_verdict(tuned, as_json)
@@ -199,7 +209,7 @@ def _options(
         raise UsageError(f"--{error.option.replace('_', '-')} {error.problem}") from error
 
 
-def _source(
+def source_of(
     data_dir: Path | None,
     test: Path | None,
     target: str | None,

@@ -27,7 +27,16 @@ from gapless.data.cache import (
 from gapless.data.decode import Header, Pixels, UnusableError, decode, quiet_decoders, read_header, widened
 from gapless.data.duplicates import group_numbers
 from gapless.data.options import SourceOptions
-from gapless.data.readers.folders import PICTURES, File, Listing, find_files, group_notes, groups_of, list_folder
+from gapless.data.readers.folders import (
+    PICTURES,
+    File,
+    Listing,
+    find_files,
+    group_notes,
+    groups_of,
+    list_folder,
+    may_group,
+)
 from gapless.data.splits import Index, checked, divide, require_two
 from gapless.data.task import Rows, Skipped, Task
 from gapless.errors import DataError, UsageError
@@ -96,9 +105,9 @@ def load_folder(root: Path, options: SourceOptions, progress: Progress | None = 
     names: dict[str, int] = {}
     task = _task(root, listing, groups_of(listing.files, options.group, names), *found)
     if options.group is None:
-        return _with_further(
-            replace(task, notes=(*task.notes, *group_notes(listing.files, len(task.classes)))), options, names
-        )
+        maybe = may_group(listing.files, len(task.classes), found[0].develop)
+        notes = (*task.notes, *group_notes(listing.files, len(task.classes)))
+        return _with_further(replace(task, notes=notes, develop=replace(task.develop, maybe=maybe)), options, names)
     return _with_further(replace(task, group=options.group), options, names)
 
 

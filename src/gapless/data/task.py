@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from mmap import mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,8 @@ class Rows:
         each row is a case of its own. The numbers mean the same in all rows of a task.
     time: float64 (N,): when each row is from, in any unit; None where that plays no part.
     origin: uint64 (N,): a hash of what each row was before it was encoded by what develop holds; None where x is that.
+    maybe: by name, int64 (N,): groups that were noticed in the source and not asked for, such as those of a column of
+        patients. Nothing is divided by them; a diagnosis looks into them.
     """
 
     x: Array
@@ -45,6 +47,7 @@ class Rows:
     group: NDArray[np.int64] | None = None
     time: NDArray[np.float64] | None = None
     origin: NDArray[np.uint64] | None = None
+    maybe: Mapping[str, NDArray[np.int64]] = field(default_factory=dict[str, "NDArray[np.int64]"])
 
     def __len__(self) -> int:
         return len(self.y)
@@ -53,11 +56,12 @@ class Rows:
         group, time, origin = (
             None if found is None else found[index] for found in (self.group, self.time, self.origin)
         )
-        return Rows(self.x[index], self.y[index], group, time, origin)  # pyright: ignore[reportArgumentType]
+        maybe = {name: numbers[index] for name, numbers in self.maybe.items()}
+        return Rows(self.x[index], self.y[index], group, time, origin, maybe)  # pyright: ignore[reportArgumentType]
 
-    def __reduce__(self) -> tuple[Callable[..., Rows], tuple[Array | Path | None, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., Rows], tuple[Any, ...]]:
         """A mapped file is sent to another process by its name, not by its bytes."""
-        x, others = self.x, (self.y, self.group, self.time, self.origin)
+        x, others = self.x, (self.y, self.group, self.time, self.origin, self.maybe)
         if isinstance(x, np.memmap) and isinstance(x.base, mmap):
             return _reopened, (Path(str(x.filename)), *others)
         return _reopened, (x, *others)
@@ -69,8 +73,9 @@ def _reopened(
     group: NDArray[np.int64] | None,
     time: NDArray[np.float64] | None,
     origin: NDArray[np.uint64] | None,
+    maybe: Mapping[str, NDArray[np.int64]],
 ) -> Rows:
-    return Rows(np.load(x, mmap_mode="c") if isinstance(x, Path) else x, y, group, time, origin)
+    return Rows(np.load(x, mmap_mode="c") if isinstance(x, Path) else x, y, group, time, origin, maybe)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Case:
         found = self.measured.folds(training, name)
         if len(found) < 2:
             reason = self.measured.failed(training)
-            raise NotAsked(f"its trainings failed: {reason}" if reason else "there was no time for its trainings")
+            raise NotAsked(f"its trainings failed: {reason}" if reason else "there was no time for all trainings")
         return found
 
     @cached_property
@@ -85,11 +85,23 @@ class Case:
         train = self.folds(self.reference, "train")
         return self.estimate({fold: train[fold] - held for fold, held in self.held.items()})
 
-    def estimate(self, each: Mapping[int, Floats]) -> Estimate:
-        return estimate(each, self.smallest)
+    @property
+    def grouped(self) -> bool:
+        """Whether the user says which rows belong together."""
+        return self.task.develop.group is not None
+
+    @cached_property
+    def groups(self) -> Mapping[int, NDArray[np.int64]] | None:
+        """The groups of the rows that each fold holds, where rows belong together."""
+        group = self.task.develop.group
+        return None if group is None else {fold: group[self.held_rows(fold)] for fold in range(FOLDS)}
+
+    def estimate(self, each: Mapping[int, Floats], groups: Mapping[int, NDArray[np.int64]] | None = None) -> Estimate:
+        """groups: of the rows in `each`, where these are not all that a fold holds."""
+        return estimate(each, self.smallest, self.groups if groups is None else groups)
 
     def difference(self, a: Mapping[int, Floats], b: Mapping[int, Floats]) -> Estimate:
-        found = difference(a, b, self.smallest)
+        found = difference(a, b, self.smallest, self.groups)
         if found is None:
             raise NotAsked("too few of its trainings came to an end")
         return found
@@ -105,6 +117,25 @@ class Case:
     def smallest(self) -> float:
         """What one row that differs adds at the least, where none does."""
         return 1.0 if self.classes else 0.1
+
+    @cached_property
+    def new_each(self) -> Floats:
+        """(N,) what each development row is worth when it is new to the plain model; NaN where it never was."""
+        each = np.full(len(self.task.develop), np.nan)
+        for fold, held in self.held.items():
+            each[self.held_rows(fold)] = held
+        return each
+
+    @cached_property
+    def alone(self) -> Training:
+        """The plain model's training as others are derived from it: nothing kept but what rows are worth."""
+        return replace(self.reference, logits=False, away=False)
+
+    @cached_property
+    def chance(self) -> float:
+        """What rows are worth to who knows only the labels trained on: the commonest class's share, or 0."""
+        y = self.task.develop.y
+        return float(np.bincount(y.astype(np.int64)).max() / len(y)) if self.classes else 0.0
 
     def held_rows(self, fold: int) -> NDArray[np.int64]:
         return replace(self.reference, fold=fold).rows(self.task, self.seed)[1]
@@ -134,12 +165,14 @@ class Cause:
     """One cause: which trainings it needs beside the plain model's, and how it is judged.
 
     judge: raises NotAsked where the cause has no meaning, or what it needs is not there. needs: of these every fold is
-    trained, the first that there is time for; asked when all causes before have had their trainings.
+    trained, the first that there is time for; asked when all causes before have had their trainings. together: whether
+    they say something only together, so that none is begun unless there is time for all.
     """
 
     name: str
     judge: Callable[[Case], Finding]
     needs: Callable[[Case], tuple[Training, ...]] = _nothing
+    together: bool = False
 
 
 def every_fold(trainings: tuple[Training, ...]) -> tuple[Training, ...]:
@@ -147,5 +180,6 @@ def every_fold(trainings: tuple[Training, ...]) -> tuple[Training, ...]:
     return tuple(replace(training, fold=fold) for fold in range(FOLDS) for training in trainings)
 
 
-def plain(epochs: int, lr: float) -> Training:
-    return Training(Recipe(), lr, epochs, 0)
+def plain(epochs: int, lr: float, away: bool = False) -> Training:
+    """The plain model's training. away: whether it is to be scored on data from elsewhere."""
+    return Training(Recipe(), lr, epochs, 0, logits=away, away=away)

@@ -7,6 +7,7 @@ from typing import Any
 
 from gapless.diagnose.finding import SEVERITIES, Absent, Finding, Reference, Severity, Suspect
 from gapless.metrics import METRICS
+from gapless.recipe import Recipe
 
 SHOWN = 8
 """Suspects that are named in words; the document has them all."""
@@ -33,6 +34,16 @@ class Diagnosis:
 
     def __bool__(self) -> bool:
         return bool(self.findings)
+
+    @property
+    def recipes(self) -> dict[str, Recipe]:
+        """By cause, the recipes that answer findings that stand, the gravest first."""
+        return {f.cause: f.recipe for f in self.findings if f.recipe is not None}
+
+    @property
+    def openings(self) -> tuple[tuple[str, Recipe], ...]:
+        """The recipes by name, as a search is handed them."""
+        return tuple((f"against {cause}", recipe) for cause, recipe in self.recipes.items())
 
     def reaches(self, severity: Severity) -> bool:
         """Whether there is a finding so grave or graver."""
@@ -87,8 +98,10 @@ def details(diagnosis: Diagnosis) -> list[str]:
         lines += ["", *_full(number, finding)]
     if diagnosis.others:
         lines += ["", f"No evidence of: {', '.join(f.cause for f in diagnosis.others)}."]
-    lines += [f"Not asked: {absent.cause} ({absent.why})." for absent in diagnosis.absent]
-    return lines
+    by_reason: dict[str, list[str]] = {}
+    for absent in diagnosis.absent:
+        by_reason.setdefault(absent.why, []).append(absent.cause)
+    return lines + [f"Not asked: {', '.join(causes)} ({why})." for why, causes in by_reason.items()]
 
 
 def _full(number: int, finding: Finding) -> list[str]:

@@ -52,7 +52,7 @@ def check(
     names = [task.classes[int(label)] for label in part.y.tolist()]
     judge = classifier or (text_classifier if task.kind == "text" else image_classifier)
     examples = part.x.tolist() if task.kind == "text" else part.x
-    found = measure(examples, names, judge, ops, SHARES, seed=seed, progress=progress)
+    found = measure(examples, names, judge, ops, SHARES, seed=seed, groups=part.group, progress=progress)
     return found.at(chosen.tolist())
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from gapless.diagnose.experiment.folds import by_group
+
 Classes = NDArray[np.int64]
 LEAST_SKILL = 0.1
 """A judge whose skill J in a class is below this cannot tell changed labels of the class from its own mistakes."""
@@ -39,9 +41,14 @@ class Estimate:
         return cls(share, max(0.0, min(low, share)), min(1.0, max(high, share)))
 
 
-def agreement(was: Classes, now: Classes) -> Estimate:
+def drawn(examples: int, groups: Classes | None) -> int:
+    """How many were drawn: examples, or groups where these belong together."""
+    return examples if groups is None else len(np.unique(groups))
+
+
+def agreement(was: Classes, now: Classes, groups: Classes | None = None) -> Estimate:
     """mean [b_iv = a_i], of `was` (N,) and `now` (draws, N), with Wilson's interval."""
-    return Estimate.of_share(float((now == was).mean()), len(was))
+    return Estimate.of_share(float((now == was).mean()), drawn(len(was), groups))
 
 
 def skills(y: Classes, was: Classes, classes: int) -> NDArray[np.float64]:
@@ -53,7 +60,9 @@ def skills(y: Classes, was: Classes, classes: int) -> NDArray[np.float64]:
     return np.array([1 - _rate(was[y == k] != k) - _rate(was[y != k] == k) for k in range(classes)])
 
 
-def changed_share(y: Classes, was: Classes, now: Classes, classes: int) -> Estimate | None:
+def changed_share(
+    y: Classes, was: Classes, now: Classes, classes: int, groups: Classes | None = None
+) -> Estimate | None:
     """The share of variants whose label has changed, as far as the classifier can tell; None where it cannot.
 
     c = mean (d_i - d_i0) / J_k,  k = y_i,  over the examples of classes with J_k >= LEAST_SKILL
@@ -66,7 +75,7 @@ def changed_share(y: Classes, was: Classes, now: Classes, classes: int) -> Estim
     The interval is Student's over examples, of the influences u_i around c, which carry the uncertainty of e_k and r_k
     too (delta method): paired, since each example is its own control. Two made-up examples, one changed each way, widen
     it (Bonett and Price, J. Educ. Behav. Stat. 37, 2012, for paired shares), so that no change at all in N examples
-    does not claim certainty.
+    does not claim certainty. With groups (N,) the sums of the influences of each group take the examples' place.
     """
     skill, n = skills(y, was, classes), len(y)
     judged = (skill >= LEAST_SKILL)[y]
@@ -81,7 +90,7 @@ def changed_share(y: Classes, was: Classes, now: Classes, classes: int) -> Estim
         u[mine] += one * (rise + share * (before[mine] - _rate(before[mine]))) / j
         others = (was[~mine] == k).astype(np.float64)
         u[~mine] += one * mine.sum() / (~mine).sum() * share / j * (others - _rate(others))
-    return _paired(min(1.0, max(-1.0, float(u.mean()))), u, 1 / float(skill[y][judged].mean()))
+    return _paired(min(1.0, max(-1.0, float(u.mean()))), u, 1 / float(skill[y][judged].mean()), groups)
 
 
 def _rate(found: NDArray[np.generic]) -> float:
@@ -89,7 +98,9 @@ def _rate(found: NDArray[np.generic]) -> float:
     return float(found.mean()) if len(found) else 1.0
 
 
-def collision_tests(y: Classes, was: Classes, now: Classes, classes: int) -> list[tuple[int, int, float]]:
+def collision_tests(
+    y: Classes, was: Classes, now: Classes, classes: int, groups: Classes | None = None
+) -> list[tuple[int, int, float]]:
     """(label, other class, p) of the classes that turn into others.
 
     One-sided sign test (McNemar's, exact) over the examples of the label where `taken_share` differs from 0, times what
@@ -99,7 +110,7 @@ def collision_tests(y: Classes, was: Classes, now: Classes, classes: int) -> lis
     found: list[tuple[float, int, int]] = []
     for label in range(classes):
         for other in range(classes):
-            d = _taken(y, was, now, label, other)
+            d = _summed(_taken(y, was, now, label, other), groups, y == label)
             more, less = int((d > 0).sum()), int((d < 0).sum())
             if other != label and more > less:
                 p = float(stats.binomtest(more, more + less, 0.5, alternative="greater").pvalue)
@@ -113,10 +124,12 @@ def collision_tests(y: Classes, was: Classes, now: Classes, classes: int) -> lis
     return kept
 
 
-def taken_share(y: Classes, was: Classes, now: Classes, label: int, other: int) -> Estimate:
+def taken_share(
+    y: Classes, was: Classes, now: Classes, label: int, other: int, groups: Classes | None = None
+) -> Estimate:
     """Mean over examples of the label of (mean over v of [b_iv = other]) - [a_i = other], with an interval as above."""
     d = _taken(y, was, now, label, other)
-    return _paired(float(d.mean()), d, 1.0)
+    return _paired(float(d.mean()), d, 1.0, None if groups is None else groups[y == label])
 
 
 def _taken(y: Classes, was: Classes, now: Classes, label: int, other: int) -> NDArray[np.float64]:
@@ -124,8 +137,17 @@ def _taken(y: Classes, was: Classes, now: Classes, label: int, other: int) -> ND
     return (now[:, rows] == other).mean(axis=0) - (was[rows] == other)
 
 
-def _paired(mean: float, d: NDArray[np.float64], one: float) -> Estimate:
+def _summed(d: NDArray[np.float64], groups: Classes | None, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """d of some rows, or its sum over each group."""
+    if groups is None:
+        return d
+    return np.bincount(np.unique(groups[rows], return_inverse=True)[1], d).astype(np.float64)
+
+
+def _paired(mean: float, d: NDArray[np.float64], one: float, groups: Classes | None = None) -> Estimate:
     """Student's interval for the mean of d (N,) with a made-up `one` and `-one` beside it, cut at -1 and 1."""
+    if groups is not None:
+        d = by_group({0: d}, {0: groups})[0].astype(np.float64)
     d = np.concatenate([d, [one, -one]])
     half = float(stats.t.ppf(0.975, len(d) - 1)) * float(d.std(ddof=1)) / math.sqrt(len(d))
     low, high = float(d.mean()) - half, float(d.mean()) + half

@@ -23,12 +23,14 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gapless.data.splits import units
 from gapless.diagnose.label_estimates import (
     LEAST_SKILL,
     Estimate,
     agreement,
     changed_share,
     collision_tests,
+    drawn,
     skills,
     taken_share,
 )
@@ -146,6 +148,7 @@ def measure(
     draws: int = 1,
     worst: int = 5,
     seed: int = 0,
+    groups: NDArray[np.int64] | None = None,
     progress: Progress | None = None,
 ) -> Table:
     """How well each operation keeps the labels at each strength.
@@ -160,15 +163,18 @@ def measure(
         draws: variants of each example, at each strength.
         worst: how many examples to keep for reading, for each operation and strength.
         seed: decides the folds, the classifiers and the draws.
+        groups: (N,) the number of each example's group, where examples belong together: a group is in one fold, and is
+            what intervals count.
         progress: hears of every classifier trained and every operation judged.
 
     Raises:
-        UsageError: lengths that differ, fewer than two classes, a class with fewer examples than folds.
+        UsageError: lengths that differ, fewer than two classes, a class with fewer examples, or groups, than folds.
         DataError: an operation or the classifier returns something else than it should.
     """
     names, y = _classes(examples, labels, folds, draws)
+    apart = _folds_of(y, names, folds, seed, groups)
     work = _Work(progress, folds * (2 + len(ops) * len(strengths)))
-    judges = _Judges(examples, y, len(names), classifier, folds, seed, work.step)
+    judges = _Judges(y, len(names), classifier, apart, seed, work.step)
     plain = judges.fit([examples])
     before = judges.judge(plain, examples)
     # what learning variants does is held against learning the originals twice: as much to learn, nothing new in it
@@ -181,9 +187,9 @@ def measure(
             unknown = np.stack([judges.judge(plain, each) for each in variants])
             known = np.stack([judges.judge(learned, each) for each in variants])
             edge = _edges(examples, variants, names, y, twice, known, worst, seed)
-            rows.append(_row(name, strength, names, y, (before, unknown), (twice, known), edge))
+            rows.append(_row(name, strength, names, y, (before, unknown), (twice, known), edge, groups))
     was = before.argmax(1)
-    wrong = Estimate.of_share(float((was != y).mean()), len(y))
+    wrong = Estimate.of_share(float((was != y).mean()), drawn(len(y), groups))
     unjudged = tuple(names[k] for k in np.flatnonzero(skills(y, was, len(names)) < LEAST_SKILL))
     return Table(names, len(y), folds, draws, wrong, unjudged, tuple(rows))
 
@@ -207,6 +213,30 @@ def _classes(
     return tuple(str(name) for name in found), y.astype(np.int64)
 
 
+def _folds_of(
+    y: NDArray[np.int64], names: tuple[str, ...], folds: int, seed: int, groups: NDArray[np.int64] | None
+) -> list[NDArray[np.int64]]:
+    """The examples of each fold; each class is dealt out evenly, groups are dealt out whole."""
+    if groups is not None:
+        held = {name: len(np.unique(groups[y == k])) for k, name in enumerate(names)}
+        rare = min(names, key=lambda name: held[name])
+        if held[rare] < folds:
+            raise UsageError(
+                f"class {rare} stands in {held[rare]} groups, fewer than the {folds} folds; leave it out or take fewer"
+            )
+
+        def draws(turn: int) -> np.random.Generator:
+            return np.random.Generator(np.random.Philox(key=[seed, 0x6A7D + 1 + turn]))
+
+        return [np.flatnonzero(units.fold(y, True, groups, k, folds, draws)) for k in range(folds)]
+    rng = np.random.Generator(np.random.Philox(key=[seed, 0x6A7D]))
+    place = np.empty(len(y), dtype=np.int64)
+    for label in range(len(names)):
+        rows = rng.permutation(np.flatnonzero(y == label))
+        place[rows] = (np.arange(len(rows)) + rng.integers(folds)) % folds
+    return [np.flatnonzero(place == k) for k in range(folds)]
+
+
 def _variants(name: str, op: Op, strength: float, examples: Examples, seed: int) -> Examples:
     variants = op(strength, examples, seed)
     if len(variants) != len(examples):
@@ -219,21 +249,15 @@ class _Judges:
 
     def __init__(
         self,
-        examples: Examples,
         y: NDArray[np.int64],
         classes: int,
         build: Callable[[int], Classifier],
-        folds: int,
+        folds: list[NDArray[np.int64]],
         seed: int,
         step: Callable[[], None],
     ):
         self._y, self._classes, self._build, self._seed, self._step = y, classes, build, seed, step
-        rng = np.random.Generator(np.random.Philox(key=[seed, 0x6A7D]))
-        fold = np.empty(len(y), dtype=np.int64)
-        for label in range(classes):  # each class is dealt out evenly
-            rows = rng.permutation(np.flatnonzero(y == label))
-            fold[rows] = (np.arange(len(rows)) + rng.integers(folds)) % folds
-        self._folds = [np.flatnonzero(fold == k) for k in range(folds)]
+        self._folds = folds
 
     def fit(self, views: Sequence[Examples]) -> list[Classifier]:
         """A classifier for each fold, trained on the other folds of all views (the originals, variants of them)."""
@@ -282,18 +306,19 @@ def _row(
     plain: Said,
     learned: Said,
     edge: tuple[Edge, ...],
+    groups: NDArray[np.int64] | None,
 ) -> Row:
     """From what is said by judges that know originals only, and by those that have learned variants."""
     views = [(before.argmax(1), after.argmax(2)) for before, after in (plain, learned)]
-    changed, lost = (changed_share(y, was, now, len(names)) for was, now in views)
-    (taken, still) = (collision_tests(y, was, now, len(names)) for was, now in views)
+    changed, lost = (changed_share(y, was, now, len(names), groups) for was, now in views)
+    (taken, still) = (collision_tests(y, was, now, len(names), groups) for was, now in views)
     stay = {(label, other) for label, other, _ in still}
     collisions: list[Collision] = []
     for label, other, p in taken:
-        shares = [taken_share(y, was, now, label, other) for was, now in views]
+        shares = [taken_share(y, was, now, label, other, groups) for was, now in views]
         collisions.append(Collision(names[label], names[other], shares[0], p, shares[1], (label, other) in stay))
     collisions.sort(key=lambda one: (not one.stays, -one.share.mean))
-    return Row(op, strength, agreement(*views[0]), changed, lost, tuple(collisions), edge)
+    return Row(op, strength, agreement(*views[0], groups), changed, lost, tuple(collisions), edge)
 
 
 def _edges(

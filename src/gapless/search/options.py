@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gapless.errors import UsageError
 from gapless.run.engines.place import Place
 from gapless.run.surroundings import default_workers
+
+if TYPE_CHECKING:
+    from gapless.recipe import Recipe
 
 MINUTES = 5.0
 """The budget when neither minutes nor trials are given."""
@@ -30,7 +33,8 @@ class TuneOptions:
     minutes: the promise for everything, 5 where neither is given; or trials: the number of trainings in the search.
     epochs: None lets the data and the budget decide. ema: decay of averaged weights, 0 for none. begun:
     time.monotonic() when the command began, so that loading counts. translator, masked_model: what made the task's
-    paraphrases. place: where trainings run.
+    paraphrases. place: where trainings run. openings: by name, recipes that open the search beside the presets, such as
+    those of a diagnosis.
 
     Raises:
         OptionError: a number that cannot be right.
@@ -50,6 +54,7 @@ class TuneOptions:
     translator: str | None = None
     masked_model: Path | None = None
     place: Place = field(default_factory=Place)
+    openings: tuple[tuple[str, Recipe], ...] = ()
 
     def __post_init__(self) -> None:
         if self.minutes is not None and self.trials is not None:

@@ -16,7 +16,7 @@ from gapless.evidence.paired import Confirmation
 from gapless.evidence.proof import SEEDS, Proof, Setup
 from gapless.metrics import usual
 from gapless.recipe import Recipe
-from gapless.recipe.shipped import presets
+from gapless.recipe.shipped import preset, presets
 from gapless.run.driver import Listener, Run, Work
 from gapless.run.journal import Journal
 from gapless.search import budget
@@ -113,6 +113,7 @@ def _same_run(journal: Journal, task: Task, options: TuneOptions, parameters: in
         "data": fingerprint(task),
         "translator": options.translator,
         "set of paraphrases": _paraphrases(task),
+        "set of handed recipes": [[name, recipe.to_dict()] for name, recipe in options.openings] or None,
     }
     if not journal.events:
         event = {"event": "run", "schema": SCHEMA, **facts, "at": 0.0}
@@ -150,19 +151,36 @@ def _paraphrases(task: Task) -> str | None:
     return f"{', '.join(facts)} {hashlib.blake2b(json.dumps(facts).encode(), digest_size=6).hexdigest()}"
 
 
+def openings(task: Task, knobs: tuple[Knob, ...], options: TuneOptions) -> dict[str, Recipe]:
+    """The plain model, what the run was handed, and the presets, each without what the model cannot take; the light
+    one with paraphrases."""
+    kind, classes = task.kind, len(task.classes)
+    found = {PLAIN: Recipe()}
+    named = [*options.openings, *((f"preset {name}", recipe) for name, recipe in presets(kind).items())]
+    for name, recipe in named:
+        fitted = only(fit(recipe, kind, classes), knobs, kind, classes)
+        if fitted not in found.values():
+            found[name] = fitted
+    light = only(fit(preset(kind, "light"), kind, classes), knobs, kind, classes)
+    for knob in knobs:
+        if knob.name in PARAPHRASED:  # the user has had them made: they get a chance of their own
+            found[f"preset light, {knob.name} on"] = knob.write(light, knob.usual)
+    return found
+
+
 class _Stages:
     """The stages of a run, one after the other; each knows from the book what is left to do."""
 
     def __init__(self, run: Run, options: TuneOptions, book: Book, confirmation: Confirmation, knobs: tuple[Knob, ...]):
         self.run, self.options, self.book, self.confirmation, self.knobs = run, options, book, confirmation, knobs
         self.task = run.task
-        openings = self._openings()
+        opened = openings(self.task, knobs, options)
         self.trials = Trials(run, book, options.seed)
-        self.plan, self.lengths = make_plan(run, options, openings, book, self.trials, self._report_clock)
+        self.plan, self.lengths = make_plan(run, options, opened, book, self.trials, self._report_clock)
         self.costs = budget.Costs(book, self.lengths.speed, options.workers)
         select = 0.2 * len(self.task.develop)
         self.race = Race(
-            openings,
+            opened,
             knobs,
             RATES[self.options.optimizer],
             splits=5 if select < 1000 else 3 if select < 5000 else 2,
@@ -199,20 +217,6 @@ class _Stages:
         self._proof(plain, best).parts(_setup(best))
         if len(self.confirmation.entries) > before:
             self.run.write({"event": "finished", "seconds": self.run.clock.spent})
-
-    def _openings(self) -> dict[str, Recipe]:
-        """The plain model and the presets, each without what the model cannot take; the light one with paraphrases."""
-        kind, classes = self.task.kind, len(self.task.classes)
-        found = {PLAIN: Recipe()}
-        for name, recipe in presets(kind).items():
-            fitted = only(fit(recipe, kind, classes), self.knobs, kind, classes)
-            if fitted not in found.values():
-                found[f"preset {name}"] = fitted
-        light = found.get("preset light", Recipe())
-        for knob in self.knobs:
-            if knob.name in PARAPHRASED:  # the user has had them made: they get a chance of their own
-                found[f"preset light, {knob.name} on"] = knob.write(light, knob.usual)
-        return found
 
     def _searching(self, number: int) -> Work | None:
         if self._searched():

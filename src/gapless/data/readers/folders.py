@@ -109,6 +109,16 @@ def _group_name(file: File, by: str) -> str:
 
 def group_notes(files: Sequence[File], classes: int) -> tuple[str, ...]:
     """A note where folders below the class folders, or the beginnings of names, look like cases of several files."""
+    return tuple(said for _, said in _noticed(files, classes))
+
+
+def may_group(files: Sequence[File], classes: int, some: Index) -> dict[str, Index]:
+    """`folder` or `stem` where these look like cases of several files, with the number of each of some files' group."""
+    return {by: numbered([_group_name(files[place], by) for place in some], {}) for by, _ in _noticed(files, classes)}
+
+
+def _noticed(files: Sequence[File], classes: int) -> tuple[tuple[str, str], ...]:
+    """What groups files, and what is said of it."""
     nested = [file for file in files if file.path.parent.name != file.label]
     by_folder = (
         Counter(_group_name(file, FOLDER) for file in nested) if 2 * len(nested) > len(files) else Counter[str]()
@@ -122,11 +132,12 @@ def group_notes(files: Sequence[File], classes: int) -> tuple[str, ...]:
         if in_several <= _MOST_FILES * len(several):
             what = "lie in folders" if by == FOLDER else "have names that begin alike"
             name = max(several, key=lambda name: (several[name], name))
-            return (
+            said = (
                 f"{in_several:,} files {what}, {len(several):,} in all, such as {name!r} with {several[name]:,}: if "
                 f"these belong together (one patient, one clip), say --group {by}; else rows of one case are in "
-                "training and in the verdict, which then is about known cases alone.",
+                "training and in the verdict, which then is about known cases alone."
             )
+            return ((by, said),)
     return ()
 
 

@@ -13,7 +13,7 @@ from gapless.data.inputs.texts import LONGEST, USUAL, TextInputs
 from gapless.data.labels import Labels, match_cells
 from gapless.data.options import SourceOptions
 from gapless.data.readers.encodings import decoded
-from gapless.data.readers.folders import TEXTS, Found, find_files, group_notes, groups_of, list_folder
+from gapless.data.readers.folders import TEXTS, Found, find_files, group_notes, groups_of, list_folder, may_group
 from gapless.data.splits import checked, divide, require_two
 from gapless.data.tables.sheet import Sheet
 from gapless.data.tables.targets import Belonging, belonging, labelled, target_of
@@ -162,7 +162,8 @@ def load_text_folder(root: Path, options: SourceOptions) -> Task:
         skipped.extend(part.skipped)
         files = [found.files[place] for place in part.kept]
         y = np.array([number[file.label] for file in files], dtype=np.int64)
-        return Rows(part.x, y, groups_of(files, options.group, names))
+        maybe = {} if options.group else may_group(files, len(listing.classes), np.arange(len(files)))
+        return Rows(part.x, y, groups_of(files, options.group, names), maybe=maybe)
 
     develop = read(Found(listing.develop), root.name)
     confirm = None if listing.confirm is None else read(Found(listing.confirm), str(options.test or root.name))

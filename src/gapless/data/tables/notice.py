@@ -41,7 +41,7 @@ def noticed(
     """A sentence for each thing that makes a verdict say less than it seems to."""
     notes = _imbalance(rows.y, labels)
     notes += _time(cells, readings) if belongs.time is None else []
-    notes += _groups(cells, readings, rows.y, labels) if belongs.group is None else []
+    notes += [said for _, _, said in _groups(cells, readings, rows.y, labels)] if belongs.group is None else []
     notes += _flags(rows, readings, labels)
     return notes + _leaks(columns, rows.y, labels, develop)
 
@@ -81,9 +81,21 @@ def _time(cells: Mapping[str, Cells], readings: Sequence[Reading]) -> list[str]:
     return []
 
 
-def _groups(cells: Mapping[str, Cells], readings: Sequence[Reading], y: Array, labels: Labels) -> list[str]:
-    """Columns that say which rows belong together: cases of several rows, with one label or nearly the same cells."""
-    notes: list[str] = []
+def may_group(
+    rows: Labelled, labels: Labels, cells: Mapping[str, Cells], readings: Sequence[Reading], belongs: Belonging
+) -> dict[str, Index]:
+    """By name, the columns that may say which rows belong together, a number for each row; none where one is given."""
+    if belongs.group is not None:
+        return {}
+    return {name: group for name, group, _ in _groups(cells, readings, rows.y, labels)}
+
+
+def _groups(
+    cells: Mapping[str, Cells], readings: Sequence[Reading], y: Array, labels: Labels
+) -> list[tuple[str, Index, str]]:
+    """Columns that say which rows belong together (cases of several rows, with one label or nearly the same cells), the
+    groups, and what is said of it."""
+    found: list[tuple[str, Index, str]] = []
     for reading in readings:
         if reading.kind not in ("number", "identifier", "category") or not _may_group(reading, cells[reading.name]):
             continue
@@ -96,12 +108,13 @@ def _groups(cells: Mapping[str, Cells], readings: Sequence[Reading], y: Array, l
         if few and not alike and _nearly_equal(group, [cells[other.name] for other in readings if other != reading]):
             alike = ", nearly equal ones"
         if names_rows(reading.name) or alike:
-            notes.append(
+            said = (
                 f"Column {reading.name!r} has {len(sizes):,} values with {len(y) / len(sizes):.1f} rows each{alike}: "
                 f"if these belong together, say --group {shlex.quote(reading.name)}; else rows of one case are in "
                 "training and in the verdict, which then is about known cases alone."
             )
-    return notes
+            found.append((reading.name, group.astype(np.int64), said))
+    return found
 
 
 def _alike(group: NDArray[np.int64], y: Array, labels: Labels) -> str:

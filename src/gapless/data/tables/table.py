@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from gapless.data.readers.texts import texts_task
 from gapless.data.splits import checked, divide
 from gapless.data.tables.account import ColumnAccount
 from gapless.data.tables.columns import Codes, Column, Encoder, Scale, Terms, fit
-from gapless.data.tables.notice import noticed
+from gapless.data.tables.notice import may_group, noticed
 from gapless.data.tables.reading import Reading, decide
 from gapless.data.tables.sheet import Cells, Sheet
 from gapless.data.tables.targets import Belonging, Labelled, belonging, labelled, target_of
@@ -58,9 +58,9 @@ def table_task(
     encoder = fit(list(columns.values()), develop, str(sheet.path))
     known = _Known(labels, TableInputs(target, readings, encoder, options.missing), belongs)
     notes = [*sheet.notes, *target_note, labels.note, *_left_out(readings, unread), *odd_notes, *encoder.notes]
-    notes += noticed(
-        rows, labels, {r.name: _cells(rows, r.name) for r in readings}, readings, columns, develop, belongs
-    )
+    cells = {r.name: _cells(rows, r.name) for r in readings}
+    notes += noticed(rows, labels, cells, readings, columns, develop, belongs)
+    maybe = {name: group[develop] for name, group in may_group(rows, labels, cells, readings, belongs).items()}
     skipped = rows.skipped
     confirm = rows.of(encoder.encode(columns, aside), aside, origin=True) if test is None else None
     further: list[tuple[str, Rows]] = []
@@ -73,7 +73,7 @@ def table_task(
             confirm = found
     task = Task(
         name,
-        rows.of(encoder.encode(columns, develop), develop),
+        replace(rows.of(encoder.encode(columns, develop), develop), maybe=maybe),
         confirm,
         classes=labels.classes,
         categories=encoder.categories,

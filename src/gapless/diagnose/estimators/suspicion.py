@@ -65,25 +65,33 @@ def confident_joint(probabilities: Floats, labels: Index) -> Floats:
 
 @dataclass(frozen=True)
 class Contradicted:
-    """How many labels were contradicted, of how many that all judges are sure of."""
+    """How many labels were contradicted, of how many that all judges are sure of.
+
+    worth: rows that say as much as one would that is drawn by itself, where rows belong together (Kish's design effect,
+    Survey Sampling, 1965).
+    """
 
     count: int
     of: int
+    worth: float = 1.0
 
     @property
     def share(self) -> Interval:
         """With the exact interval of Clopper and Pearson (Biometrika 26, 1934)."""
         if not self.of:
             return Interval(0.0, 0.0, 1.0)
-        found = stats.binomtest(self.count, self.of).proportion_ci(0.95)
-        return Interval(self.count / self.of, float(found.low), float(found.high))
+        count, of = self.count / self.worth, self.of / self.worth
+        low = float(stats.beta.ppf(0.025, count, of - count + 1)) if self.count else 0.0
+        high = float(stats.beta.ppf(0.975, count + 1, of - count)) if self.count < self.of else 1.0
+        return Interval(self.count / self.of, low, high)
 
     def above(self, share: float) -> float:
         """The chance of so many where the true share is no more than this."""
-        return float(stats.binom.sf(self.count - 1, self.of, share)) if self.of else 1.0
+        count, of = self.count / self.worth, self.of / self.worth
+        return float(stats.beta.cdf(share, count, of - count + 1)) if self.count else 1.0
 
 
-def contradicted(logits: Floats, labels: Index, alike: NDArray[np.bool_]) -> Contradicted:
+def contradicted(logits: Floats, labels: Index, alike: NDArray[np.bool_], groups: Index | None = None) -> Contradicted:
     """Labels against which the model is, among the third of the rows that it is surest of.
 
     Where classes merely overlap, rows far from the border are all labelled as the model says, and the share falls to
@@ -91,11 +99,26 @@ def contradicted(logits: Floats, labels: Index, alike: NDArray[np.bool_]) -> Con
 
     Args:
         alike: (N,) whether other judges say the same of the row; other rows do not count.
+        groups: (N,) where rows belong together.
     """
     highest = np.sort(logits, 1)
     sureness = highest[:, -1] - highest[:, -2]
     sure = alike & (sureness >= np.quantile(sureness, 1 - SURE))
-    return Contradicted(int((logits.argmax(1) != labels)[sure].sum()), int(sure.sum()))
+    wrong = (logits.argmax(1) != labels)[sure]
+    worth = 1.0 if groups is None else _design_effect(wrong, groups[sure])
+    return Contradicted(int(wrong.sum()), int(sure.sum()), worth)
+
+
+def _design_effect(wrong: NDArray[np.bool_], groups: Index) -> float:
+    """The variance of a share over groups by that over rows; their mean size where no row, or every one, is wrong."""
+    if not len(wrong):
+        return 1.0
+    number = np.unique(groups, return_inverse=True)[1]
+    count, share = int(number.max()) + 1, float(wrong.mean())
+    if count < 2 or not 0 < share < 1:
+        return len(wrong) / count
+    sums = np.bincount(number, wrong - share)
+    return max(1.0, float((sums**2).sum()) * count / (count - 1) / (len(wrong) * share * (1 - share)))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from scipy import stats
 from gapless.evidence.result import Interval
 
 Floats = NDArray[np.floating]
+Index = NDArray[np.int64]
 
 PRIOR = 12
 """Degrees of freedom that the rows' mean square lends to that of the folds."""
@@ -43,16 +44,28 @@ class Estimate:
         return float(stats.t.sf((self.mean - bound) / self.error, self.freedom))
 
 
-def estimate(each: Mapping[int, Floats], smallest: float = 1.0) -> Estimate:
+def by_group(each: Mapping[int, Floats], groups: Mapping[int, Index]) -> dict[int, Floats]:
+    """One value for each group of each fold in the place of its rows' values; their mean is that of the rows, and their
+    spread is what groups add to it: mean + G / N * (sum over the group's rows of (value - mean)), G groups, N rows."""
+    rows = np.concatenate([*each.values()]).astype(np.float64)
+    mean, numbers = float(rows.mean()), {f: np.unique(groups[f], return_inverse=True)[1] for f in each}
+    count = sum(int(n.max(initial=-1)) + 1 for n in numbers.values())
+    return {f: mean + count / len(rows) * np.bincount(numbers[f], each[f] - mean) for f in each}
+
+
+def estimate(each: Mapping[int, Floats], smallest: float = 1.0, groups: Mapping[int, Index] | None = None) -> Estimate:
     """The mean over rows of what each fold has for its rows.
 
     Args:
+        groups: the number of each row's group, where rows belong together: a group is then what is drawn.
         smallest: what one row that differs would add, where no row does: the error is at least that of one such row
             among all, so that no mean is certain.
 
     Raises:
         ValueError: fewer than two folds or rows.
     """
+    if groups is not None:
+        each = by_group(each, groups)
     parts = [values.astype(np.float64) for values in each.values()]
     if len(parts) < 2 or min(map(len, parts)) < 2:
         raise ValueError("an estimate needs two folds or more of two rows or more")
@@ -66,9 +79,14 @@ def estimate(each: Mapping[int, Floats], smallest: float = 1.0) -> Estimate:
     return Estimate(mean, (variance / n) ** 0.5, min(n - len(parts), freedom + PRIOR))
 
 
-def difference(a: Mapping[int, Floats], b: Mapping[int, Floats], smallest: float = 1.0) -> Estimate | None:
+def difference(
+    a: Mapping[int, Floats],
+    b: Mapping[int, Floats],
+    smallest: float = 1.0,
+    groups: Mapping[int, Index] | None = None,
+) -> Estimate | None:
     """a minus b, paired row by row on the folds that both have; None where these are fewer than two."""
     common = sorted(set(a) & set(b))
     if len(common) < 2:
         return None
-    return estimate({fold: a[fold] - b[fold] for fold in common}, smallest)
+    return estimate({fold: a[fold] - b[fold] for fold in common}, smallest, groups)

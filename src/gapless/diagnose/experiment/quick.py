@@ -32,11 +32,12 @@ def quick_models(task: Task, seed: int, seconds: float) -> dict[str, Mapping[int
         part = replace(task, develop=task.develop.take(train), paraphrases={})
         for rival in rivals(part, max(0.0, left), task.develop.take(held), seed)[1:]:
             if rival.answers is not None:
-                found.setdefault(rival.name, {})[fold] = _worth(task, train, held, rival.answers)
+                found.setdefault(rival.name, {})[fold] = worth(task, train, held, rival.answers)
     return {name: each for name, each in found.items() if len(each) == FOLDS}
 
 
-def _worth(task: Task, train: NDArray[np.int64], held: NDArray[np.int64], answers: NDArray[Any]) -> Floats:
+def worth(task: Task, train: NDArray[np.int64], held: NDArray[np.int64], answers: NDArray[Any]) -> Floats:
+    """What held rows are worth with these answers, as `training.each_row` has it for a model trained on `train`."""
     y = task.develop.y
     if task.classes:
         return (answers == y[held]).astype(np.float32)

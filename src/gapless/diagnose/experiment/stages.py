@@ -10,7 +10,7 @@ from gapless.data import Task
 from gapless.data.duplicates import fingerprint
 from gapless.diagnose.case import Case, Cause, NotAsked, every_fold, plain
 from gapless.diagnose.causes import CAUSES
-from gapless.diagnose.causes.length import TOLERATED
+from gapless.diagnose.causes.training.length import TOLERATED
 from gapless.diagnose.diagnosis import Diagnosis
 from gapless.diagnose.experiment.folds import difference
 from gapless.diagnose.experiment.measured import Floats, Measured, arrays, event_of, texts
@@ -117,7 +117,10 @@ class _Stages:
 
     def _train_for(self, cause: Cause, case: Case) -> None:
         """What a cause needs, as far as there is time."""
-        for training in cause.needs(case):
+        needed = cause.needs(case)
+        if cause.together and not self._fits(needed):
+            return
+        for training in needed:
             if not self._fits((training,)):
                 return
             self.run.listener.phase(f"training for: {cause.name}")
@@ -146,12 +149,12 @@ class _Stages:
             training = self._settled()
             self.run.write({"event": "reference", "epochs": training.epochs, "lr": training.lr})
             return training
-        return plain(event["epochs"], event["lr"])
+        return plain(event["epochs"], event["lr"], bool(self.task.also))
 
     def _settled(self) -> Training:
         """Doubles the length while that is worth more than is tolerated; the rate likewise, up or down once."""
         options = self.options
-        training = plain(options.epochs or self._first(), options.lr or RATES[options.optimizer])
+        training = plain(options.epochs or self._first(), options.lr or RATES[options.optimizer], bool(self.task.also))
         needed = self._seconds((training,))
         if needed > self.run.clock.left - CLOSING:
             minutes = (self.run.clock.spent + needed + CLOSING) / 60

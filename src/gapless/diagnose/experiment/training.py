@@ -11,15 +11,24 @@ import torch
 from numpy.typing import NDArray
 
 from gapless import draws
+from gapless.batchnorm.layers import FrozenBatchNorm
+from gapless.batchnorm.statistics import reestimate
 from gapless.data.splits import select_of
 from gapless.data.task import Rows
+from gapless.diagnose.twins.found import sampled
+from gapless.kinds import BatchNormType
 from gapless.recipe import Recipe
 from gapless.run.job import Found
-from gapless.train.loop import Trainer
+from gapless.train.loop import Trainer, feed_of
 from gapless.train.scores import Scores, answers, score
+from gapless.train.texts import answer
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from gapless.data import Task
+    from gapless.train.batches import Feed
+    from gapless.train.texts import TextFeed
 
 Index = NDArray[np.int64]
 
@@ -27,6 +36,10 @@ FOLDS = 5
 """Folds of a cross-fit: each development row is new to one of the trainings."""
 SCORED = 4096
 """Rows trained on, at most, that are scored."""
+AWAY = 1000
+"""Rows of each set from elsewhere, at most, that are scored."""
+RENEWED = 256
+"""Rows, about, on which batch norm's statistics are taken at a time."""
 WATCHED = 12
 """Epochs, at most, after which margins are read."""
 
@@ -40,7 +53,10 @@ class Training:
     that are put wrong (another class; of a regression another row's target). shuffled: whether they are all shuffled
     among the rows.
     draw: of the subset and the labels. seed: of weights and order, beside the fold's own.
+    apart: the groups that stay together in the folds, one of `Rows.maybe`. without: the column of a table that is put
+    to one value, from 0; -1 for none.
     logits: whether what the model says of held rows is kept. margins: likewise the mean margin of each row trained on.
+    away: whether the further test data is scored.
     """
 
     recipe: Recipe
@@ -52,8 +68,11 @@ class Training:
     shuffled: bool = False
     draw: int = 0
     seed: int = 0
+    apart: str = ""
+    without: int = -1
     logits: bool = False
     margins: bool = False
+    away: bool = False
 
     @property
     def key(self) -> str:
@@ -68,8 +87,10 @@ class Training:
 
     def rows(self, task: Task, seed: int) -> tuple[Index, Index]:
         """Rows trained on, and rows held out."""
-        y = task.develop.y
-        train, held = select_of(task.develop, self.fold, seed)
+        y, develop = task.develop.y, task.develop
+        if self.apart:
+            develop = replace(develop, group=develop.maybe[self.apart])
+        train, held = select_of(develop, self.fold, seed)
         if self.share >= 1:
             return train, held
         strata = y[train] if task.classes else np.zeros(len(train), np.int64)
@@ -96,12 +117,17 @@ class Training:
 
     def material(self, task: Task, seed: int) -> tuple[Rows, Index]:
         train, _ = self.rows(task, seed)
-        if not (self.flipped or self.shuffled):
-            return task.develop, train
-        y = task.develop.y.copy()
-        changed, labels = self.wrong(task, seed)
-        y[changed] = labels
-        return replace(task.develop, y=y), train
+        develop = task.develop
+        if self.without >= 0:
+            x = develop.x.copy()
+            x[:, self.without] = _usual(x[train, self.without], self.without in task.categorical)
+            develop = replace(develop, x=x)
+        if self.flipped or self.shuffled:
+            y = develop.y.copy()
+            changed, labels = self.wrong(task, seed)
+            y[changed] = labels
+            develop = replace(develop, y=y)
+        return develop, train
 
     def watch(self, trainer: Trainer, seen: Found) -> None:
         epochs = trainer.plan.epochs
@@ -125,7 +151,59 @@ class Training:
         }
         if self.logits:
             kept["logits"] = answers(trainer.judged, trainer.feed, torch.from_numpy(held)).cpu().numpy()
+        if self == self.plain:
+            kept |= scored_renewed(trainer, trainer.feed, trainer.rows, held, "held")
+        if self.away:
+            kept |= scored_away(trainer, task)
         return kept | seen
+
+    @property
+    def plain(self) -> Training:
+        """The same length, rate and fold with nothing changed of rows and labels, without a recipe."""
+        return Training(Recipe(), self.lr, self.epochs, self.fold, logits=self.logits, away=self.away)
+
+
+def _usual(values: NDArray[np.generic], category: bool) -> float:
+    """The commonest category, or the mean."""
+    if not category:
+        return float(values.astype(np.float64).mean())
+    found, counts = np.unique(values, return_counts=True)
+    return float(found[int(counts.argmax())])
+
+
+def scored_renewed(
+    trainer: Trainer, feed: Feed | TextFeed, learned: Index, asked: Index, name: str
+) -> dict[str, NDArray[np.float32]]:
+    """What rows are worth once batch norm's running statistics are those of the rows `learned`; nothing without batch
+    norm. The model is left as it was."""
+    norms = [m for m in trainer.judged.modules() if isinstance(m, BatchNormType) and m.running_mean is not None]
+    if not norms or all(isinstance(m, FrozenBatchNorm) for m in norms):
+        return {}
+    parts = np.array_split(learned, max(1, round(len(learned) / RENEWED)))
+
+    def show(model: nn.Module, part: Index) -> object:
+        inputs = feed.inputs(torch.from_numpy(part))
+        return answer(model, inputs, trainer.device) if isinstance(inputs, list) else model(inputs)
+
+    renewed = reestimate(trainer.judged, parts, feed=show)
+    try:
+        return {f"{name} renewed": each_row(score(trainer.judged, feed, asked), feed.classes)}
+    finally:
+        renewed.undo()
+
+
+def scored_away(trainer: Trainer, task: Task) -> Found:
+    """What rows of the further test data are worth, what the model says of them, and the former with batch norm renewed
+    on them; of each set some rows, evenly spread."""
+    kept: Found = {}
+    for number, (_, rows) in enumerate(task.also):
+        some = rows.take(sampled(len(rows), AWAY))
+        feed = feed_of(some, trainer.scale, len(task.classes), trainer.device, trainer.memory)
+        every = np.arange(len(some))
+        kept[f"away {number}"] = each_row(score(trainer.judged, feed), len(task.classes))
+        kept[f"away {number} logits"] = answers(trainer.judged, feed, torch.from_numpy(every)).cpu().numpy()
+        kept |= scored_renewed(trainer, feed, every, every, f"away {number}")
+    return kept
 
 
 def each_row(scores: Scores, classes: int) -> NDArray[np.float32]:

@@ -97,3 +97,8 @@ def _png(page: Pixels) -> bytes:
     out = io.BytesIO()
     Image.fromarray(page).save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def thumbnail(picture: Pixels) -> str:
+    """One picture (H, W, C) as PNG in a data URI, its longer side about 72 pixels."""
+    return "data:image/png;base64," + base64.b64encode(_png(_cell(picture, _CELLS[0]))).decode("ascii")

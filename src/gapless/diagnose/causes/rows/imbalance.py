@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from gapless.diagnose.case import Case, Cause, NotAsked
 from gapless.diagnose.finding import Finding
+from gapless.evidence.recalls import wilson
 from gapless.evidence.result import Interval
+
+Index = NDArray[np.int64]
 
 TOLERATED = 0.05
 """By how much balanced accuracy may be lower."""
@@ -18,9 +22,7 @@ FEWEST = 5
 def _judge(case: Case) -> Finding:
     if not case.classes:
         raise NotAsked("a regression has no classes")
-    y, right = case.task.develop.y, np.full(len(case.task.develop), np.nan)
-    for fold, held in case.held.items():
-        right[case.held_rows(fold)] = held
+    y, right = case.task.develop.y, case.new_each
     known = ~np.isnan(right)
     counts = np.bincount(y[known], minlength=case.classes)
     judged = np.flatnonzero(counts >= FEWEST)
@@ -32,15 +34,16 @@ def _judge(case: Case) -> Finding:
     share = (recall * counts[judged] + 2) / (counts[judged] + 4)
     weights = counts[judged] / counts[judged].sum() - 1 / len(judged)
     error = float(np.sqrt((weights**2 * share * (1 - share) / counts[judged]).sum()))
+    error = max(error, _of_groups(case, right, known, judged, weights / counts[judged]))
     effect = overall - balanced
     worst = judged[np.argmin(recall)]
-    low, high = _wilson(float(recall.min()), int(counts[worst]))
+    found = wilson(float(recall.min()), int(counts[worst]))
     commonest = int(counts.argmax())
     what = (
         f"The classes are of unequal size ({counts.max():,} {case.rows} of {case.task.classes[commonest]!r}, "
         f"{counts[judged].min():,} of the rarest judged) and the rarer are not learned: {100 * overall:.1f} % right "
         f"over all, {100 * balanced:.1f} % when each class counts the same; of {case.task.classes[worst]!r} "
-        f"{100 * recall.min():.1f} % are found (95 % interval {100 * low:.1f} to {100 * high:.1f})."
+        f"{100 * recall.min():.1f} % are found (95 % interval {100 * found.low:.1f} to {100 * found.high:.1f})."
     )
     return Finding(
         "imbalance",
@@ -53,11 +56,23 @@ def _judge(case: Case) -> Finding:
     )
 
 
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's interval (JASA 22, 1927) of a share."""
-    z2 = 1.96**2
-    middle, half = share + z2 / (2 * n), 1.96 * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
-    return float((middle - half) / (1 + z2 / n)), float((middle + half) / (1 + z2 / n))
+def _of_groups(
+    case: Case, right: NDArray[np.floating], known: NDArray[np.bool_], judged: Index, weights: NDArray[np.floating]
+) -> float:
+    """The standard error where rows belong together and a group is what is drawn; 0 where each row is its own.
+
+    Args:
+        weights: of each judged class, what one of its rows that is right adds.
+    """
+    y, group = case.task.develop.y, case.task.develop.group
+    if group is None:
+        return 0.0
+    each = np.zeros(len(y))
+    for k, weight in zip(judged, weights, strict=True):
+        mine = known & (y == k)
+        each[mine] = weight * (right[mine] - right[mine].mean())
+    sums = np.bincount(np.unique(group, return_inverse=True)[1], each)
+    return float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1)))
 
 
 CAUSE = Cause("imbalance", _judge)

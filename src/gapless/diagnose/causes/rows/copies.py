@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import stats
 
@@ -27,6 +29,15 @@ def _twins(case: Case, asked: Array, among: Array | None) -> Twins:
     return (text_twins if case.task.kind == "text" else table_twins)(asked, among, case.seed)
 
 
+def _apart(case: Case, within: Twins) -> Twins:
+    """Without twins of one group, which no split divides."""
+    group = case.task.develop.group
+    if group is None:
+        return within
+    other = group[within.rows] != group[within.partners]
+    return replace(within, rows=within.rows[other], partners=within.partners[other])
+
+
 def _p(twins: Twins) -> float:
     """The chance of so many, where those that come by chance and the tolerated share are all there is."""
     usual = twins.expected + TOLERATED * twins.looked
@@ -35,7 +46,7 @@ def _p(twins: Twins) -> float:
 
 def _judge(case: Case) -> Finding:
     develop, confirm = case.task.develop, case.confirm
-    across, within = _twins(case, confirm.x, develop.x), _twins(case, develop.x, None)
+    across, within = _twins(case, confirm.x, develop.x), _apart(case, _twins(case, develop.x, None))
     # a twin of a row that was learned is answered as that row is
     alone = _alone(case, within)
     learned = max(0.0, case.known - alone.mean)
@@ -69,7 +80,10 @@ def _alone(case: Case, within: Twins) -> Estimate:
     twin = np.zeros(len(case.task.develop), bool)
     twin[within.rows] = True
     each = {fold: held[~twin[case.held_rows(fold)]] for fold, held in case.held.items()}
-    return case.estimate(each) if min(map(len, each.values())) >= 2 else case.new
+    if min(map(len, each.values())) < 2:
+        return case.new
+    groups = case.groups
+    return case.estimate(each, groups and {fold: groups[fold][~twin[case.held_rows(fold)]] for fold in each})
 
 
 def _exact(case: Case) -> int:

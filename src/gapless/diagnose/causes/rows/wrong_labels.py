@@ -33,7 +33,7 @@ LISTED = 200
 def judging(case: Case) -> Training:
     """The training that judges labels: lightly regularized, with some labels put wrong."""
     recipe = preset(case.task.kind, "light")
-    return replace(case.reference, recipe=recipe, flipped=PLANTED, logits=True, margins=True)
+    return replace(case.alone, recipe=recipe, flipped=PLANTED, logits=True, margins=True)
 
 
 def _needs(case: Case) -> tuple[Training, ...]:
@@ -49,7 +49,10 @@ def _judge(case: Case) -> Finding:
     y = case.task.develop.y.astype(np.int64)
     known = np.flatnonzero(~np.isnan(logits[:, 0]) & ~np.isnan(area))
     planted = planted[np.isin(planted["row"], known)]
-    found = contradicted(logits[known], y[known], _alike(case, logits, y)[known])
+    group = case.task.develop.group
+    found = contradicted(
+        logits[known], y[known], _alike(case, logits, y)[known], None if group is None else group[known]
+    )
     held = margins(logits[known], y[known])
     marks = marked(held, area[known], margins(logits[planted["row"]], planted["label"]), planted["area"])
     joint = confident_joint(calibrated(logits[known], y[known]), y[known])
@@ -78,7 +81,7 @@ def _measured(case: Case, training: Training) -> tuple[Floats, Floats, NDArray[n
     planted: list[NDArray[np.void]] = []
     said, learned = case.folds(training, "logits"), case.folds(training, "margins")
     if len(learned) < FOLDS:
-        raise NotAsked("there was no time for all of its trainings")
+        raise NotAsked("there was no time for all trainings")
     for fold, area in learned.items():
         here = replace(training, fold=fold)
         train, held = here.rows(task, case.seed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gapless.diagnose.case import Case, Cause, NotAsked
-from gapless.diagnose.causes.length import lengths
-from gapless.diagnose.causes.rate import rates
+from gapless.diagnose.causes.training.length import lengths
+from gapless.diagnose.causes.training.rate import rates
 from gapless.diagnose.experiment.training import FOLDS
 from gapless.diagnose.finding import Finding
 
@@ -18,7 +18,7 @@ def _judge(case: Case) -> Finding:
     """A score on new rows is reached by who has learned the training rows at least as well: what a quick model gets on
     new rows, the network must get on those it was trained on, at the best of the lengths and rates that were tried."""
     if not case.quick:
-        raise NotAsked("there was no time for quick models to compare with")
+        raise NotAsked("there was no time for quick models")
     tried = [case.measured.folds(t, "train") for t in (case.reference, *lengths(case), *rates(case))]
     train = max((t for t in tried if len(t) == FOLDS), key=lambda t: sum(float(v.mean()) for v in t.values()))
     short = {

@@ -24,8 +24,8 @@ def _times(reference: Training, factor: float) -> Training:
 
 def lengths(case: Case) -> tuple[Training, ...]:
     """The other lengths that are tried."""
-    factors = (0.5, 2, FAR) if case.dull else (0.5, 2)
-    return tuple(_times(case.reference, f) for f in factors if _times(case.reference, f) != case.reference)
+    factors, reference = (0.5, 2, FAR) if case.dull else (0.5, 2), case.reference
+    return tuple(_times(reference, f) for f in factors if _times(reference, f) != reference)
 
 
 def _judge(case: Case) -> Finding:
@@ -34,7 +34,7 @@ def _judge(case: Case) -> Finding:
         with suppress(NotAsked):  # the long one may have been too dear
             found[training.epochs] = case.difference(case.folds(training), case.held)
     if not found:
-        raise NotAsked("there was no time for its trainings")
+        raise NotAsked("there was no time for all trainings")
     epochs, best = max(found.items(), key=lambda entry: entry[1].mean)
     short = epochs > reference.epochs
     said = "; ".join(f"{n} change it by {case.points(e.mean)} ({case.span(e.interval)})" for n, e in found.items())

@@ -1,0 +1,1 @@
+"""More can be had than this model has from these rows."""

@@ -1,0 +1,1 @@
+"""Pages beside the report of a run, each in its style."""
