@@ -74,7 +74,7 @@ def test_the_verdict_comes_first(make, title: str, kind: str):
 
 def test_sections_in_order(page: Node):
     ids = [s.attributes["id"] for s in page.all("section")]
-    assert ids == ["gap", "pillars", "curves", "trials", "samples", "recipe", "data", "protocol", "run"]
+    assert ids == ["gap", "answers", "pillars", "curves", "trials", "samples", "recipe", "data", "protocol", "run"]
     assert [h.tag for h in page.walk() if h.tag in ("h1", "h2", "h3")][:3] == ["h1", "h2", "h2"]
 
 

@@ -19,7 +19,7 @@ from gapless.evidence.result import Result
 from gapless.evidence.rivals import Rival
 from gapless.recipe import Augment, Op, Recipe
 from gapless.report import collect as outcome
-from gapless.report.snippet import python_lines
+from gapless.report.handover.snippet import python_lines
 from gapless.search.joint import propose
 from gapless.search.options import TuneOptions
 from gapless.search.space import RATES, moves

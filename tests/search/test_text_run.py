@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gapless.errors import DataError
 from gapless.recipe import Recipe
-from gapless.report.snippet import python_lines
+from gapless.report.handover.snippet import python_lines
 from gapless.search.options import TuneOptions
 from gapless.search.supported import check, supported
 

@@ -193,7 +193,7 @@ def test_the_report_works_offline_and_says_the_same(finished: Finished) -> None:
 
 def test_the_lines_that_apply_the_recipe_run(finished: Finished) -> None:
     """The Python lines of the report, taken from it word for word, train a model of the user's."""
-    from gapless.report.snippet import python_lines
+    from gapless.report.handover.snippet import python_lines
 
     task = complete(digits(), 60, 1)
     images = torch.from_numpy(task.develop.x).permute(0, 3, 1, 2).float() / 255

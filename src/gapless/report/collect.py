@@ -12,10 +12,12 @@ from gapless.data.splits import grouped
 from gapless.diagnose.examples import Samples, TextSample
 from gapless.diagnose.labels import Table
 from gapless.evidence import parts
+from gapless.evidence.answers.classes import confusions, recalls
+from gapless.evidence.answers.sizes import sizes
+from gapless.evidence.answers.turned import turned
 from gapless.evidence.intervals import other_rows_interval
 from gapless.evidence.paired import BEST, PLAIN, verdict
 from gapless.evidence.power import expected, guessed
-from gapless.evidence.recalls import recalls
 from gapless.evidence.result import (
     Curve,
     Groups,
@@ -30,10 +32,11 @@ from gapless.evidence.result import (
     TrialCounts,
 )
 from gapless.evidence.rivals import Rival
+from gapless.report.answers.rows import shown_rows
 from gapless.report.changes import Preview, compared
 from gapless.report.content import Content, TrialRow
 from gapless.report.labels import check_lines
-from gapless.report.snippet import picks, python_lines
+from gapless.report.handover.snippet import picks, python_lines
 from gapless.search.book import FINALS
 from gapless.search.options import TuneOptions
 from gapless.search.space import summary
@@ -47,6 +50,7 @@ def result(task: Task, options: TuneOptions, finished: Finished, quick: tuple[Ri
     plain_side = confirmation.side(PLAIN, plain.lr, plain.epochs, plain.recipe)
     best_side = plain_side if best == plain else confirmation.side(BEST, best.lr, best.epochs, best.recipe)
     gain = confirmation.gain()
+    labels = task.confirm.y.astype("int64")
     counts = Counter(t.status for t in finished.book.trials)
     seen = [t.score for t in finished.book.trials if t.status == "finished" and t.phase != FINALS]
     boast = max(s for s in seen if s is not None)
@@ -91,7 +95,10 @@ def result(task: Task, options: TuneOptions, finished: Finished, quick: tuple[Ri
         power=expected(task, fmean(plains) if plains else None, confirmation.reading.level) if guessed(task) else None,
         synergies=parts.synergies(confirmation, best.recipe),
         untrainable=parts.untrainable(confirmation, best.recipe),
-        recalls=recalls(confirmation, task.confirm.y.astype("int64"), task.classes),
+        recalls=recalls(confirmation, labels, task.classes),
+        confusions=confusions(confirmation, labels, task.classes),
+        turned=turned(confirmation, task.confirm.y, task.classes),
+        sizes=() if task.classes else sizes(confirmation, task.confirm.y.astype("float32")),
     )
 
 
@@ -185,6 +192,7 @@ def content(
         command=command,
         texts=tuple(Preview(t.before, tuple(compared(t.before, after) for after in t.after)) for t in texts),
         labels=tuple(check_lines(labels, "texts")) if isinstance(labels, Table) else (labels,) if labels else (),
+        turned=shown_rows(task, found.turned),
     )
 
 

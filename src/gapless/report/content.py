@@ -10,6 +10,7 @@ from gapless.search.book import Trial
 
 if TYPE_CHECKING:
     from gapless.diagnose.examples import Samples
+    from gapless.report.answers.rows import ShownRows
     from gapless.report.changes import Preview
 
 
@@ -35,6 +36,7 @@ class Content:
     samples: None but for pictures, and when the recipe leaves them alone. command: what to type to repeat the run.
     texts: a few training texts as they are and as the best recipe shows them to the model. labels: lines on how many
     labels of texts its operations change. words: the best recipe in a few words, where its trials are not here.
+    turned: the rows that turned most between plain and best, with what they are.
     """
 
     result: Result
@@ -48,6 +50,7 @@ class Content:
     texts: tuple[Preview, ...] = ()
     labels: tuple[str, ...] = ()
     words: str = ""
+    turned: ShownRows | None = None
 
     @property
     def rows_are(self) -> str:

@@ -14,10 +14,11 @@ from markupsafe import Markup
 
 from gapless.evidence.result import Curve
 from gapless.report import facts, parts
+from gapless.report.answers import words as answers
 from gapless.report.content import Content, TrialRow
 from gapless.report.drawing import charts, pictures
 from gapless.report.drawing.svg import draw
-from gapless.report.figures import Figures, count, one_line, rate, visible
+from gapless.report.figures import Figures, count, number, one_line, rate, visible
 from gapless.report.text import verdict
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ NAME, NOTE = 200, 500
 NOTES, LISTED = 50, 100
 """Notes, and names in one list, that the page shows."""
 CURVE_ROWS = 40
+CONFUSIONS = 12
+"""Confusions that the page shows."""
 
 
 def render(content: Content) -> str:
@@ -61,6 +64,8 @@ def render(content: Content) -> str:
         "trials_left_out": left_out,
         "optimism": facts.optimism(content, f),
         "sheet": pictures.sheet(content.samples) if content.samples else None,
+        "a": _answers(content, f),
+        "most_confusions": CONFUSIONS,
         "imbalance": facts.imbalance(content, f),
         "elsewhere": facts.elsewhere(content, f),
         "protocol": facts.protocol(content, f),
@@ -174,6 +179,20 @@ def _cut(value: Any) -> Any:
 
 
 # ── charts and tables ──
+
+
+def _answers(content: Content, f: Figures) -> dict[str, Any]:
+    """What the section on classes and rows says."""
+    return {
+        "title": answers.title(content),
+        "told": answers.told(content, f),
+        "shares": answers.shares(f),
+        "rows_turned": answers.rows_turned(content),
+        "turned_titles": answers.turned_titles(content),
+        "row_words": answers.row_words,
+        "span": answers.span,
+        "number": number,
+    }
 
 
 def _charts(content: Content, f: Figures) -> dict[str, Markup]:
