@@ -159,7 +159,7 @@ def test_what_was_made_of_each_column_stands_in_a_table():
 
 def test_recipe_code_and_command_are_verbatim(page: Node):
     content = digits()
-    assert [p.text for p in page.all("pre")] == [content.recipe_toml, content.python_lines, content.command]
+    assert [p.text for p in page.all("pre")] == [content.recipe_toml, content.program, content.command]
 
 
 def test_without_a_gain_the_recipe_handed_back_is_the_plain_model(page: Node):

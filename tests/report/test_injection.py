@@ -104,7 +104,7 @@ def hostile() -> Content:
         digits(),
         trials=rows,
         recipe_toml="\n".join(PAYLOADS),
-        python_lines="\n".join(PAYLOADS),
+        program="\n".join(PAYLOADS),
         command=" ".join(PAYLOADS),
         samples=None,
     )

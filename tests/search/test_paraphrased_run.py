@@ -16,7 +16,6 @@ from small_tasks import texts
 from gapless.cli import tune as cli
 from gapless.data import Task
 from gapless.evidence.result import Result
-from gapless.evidence.rivals import Rival
 from gapless.recipe import Augment, Op, Recipe
 from gapless.report import collect as outcome
 from gapless.report.handover.snippet import python_lines
@@ -237,8 +236,8 @@ def test_what_is_handed_back_says_what_it_needs(again: Translated, monkeypatch: 
     """Of a recipe that improves; that it does is made up."""
     measured = outcome.result
 
-    def improved(task: Task, options: TuneOptions, finished: Finished, quick: tuple[Rival, ...]) -> Result:
-        return replace(measured(task, options, finished, quick), verdict="improved")
+    def improved(task: Task, options: TuneOptions, finished: Finished) -> Result:
+        return replace(measured(task, options, finished), verdict="improved")
 
     with_named(again.folder, OPENING)
     monkeypatch.setattr(outcome, "result", improved)

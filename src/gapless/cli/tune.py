@@ -14,6 +14,7 @@ import typer
 
 from gapless.cli.augment import paraphrased
 from gapless.cli.predict import remember, save
+from gapless.cli.origin import origin_of
 from gapless.cli.screen import answers_alone, bar, run_shown, say, stoppable
 from gapless.errors import DataError, UsageError
 from gapless.run.surroundings import default_workers, fresh_folder
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from gapless.api import Tuned
     from gapless.data import Task
     from gapless.data.source import SourceOptions
+    from gapless.report.handover.commands import Commands
+    from gapless.report.handover.program import Source
 
 BEGUN = time.monotonic()
 
@@ -146,7 +149,7 @@ def tune(
         options = replace(options, begun=BEGUN + time.monotonic() - loaded)
         if asked:  # a library that was being loaded has swallowed it
             raise KeyboardInterrupt
-        tuned = _tune(task, options, command)
+        tuned = _tune(task, options, _commands(context.obj, options), origin_of(data, source, model, size))
         remember(folder, _facts(data, source, model, size, options))
     _print_verdict(tuned, as_json)
     if save_model:
@@ -307,11 +310,22 @@ def task_of(data: str, source: Any, model: str | None, size: Any, metric: str | 
 
 
 @answers_alone()
-def _tune(task: Task, options: TuneOptions, command: str) -> Tuned:
+def _tune(task: Task, options: TuneOptions, commands: Commands, source: Source) -> Tuned:
     from gapless.api import carry_out
 
     with run_shown() as (teller, stop):
-        return carry_out(task, options, command, teller, stop)
+        return carry_out(task, options, commands, teller, stop, source)
+
+
+def _commands(arguments: list[str], options: TuneOptions) -> Commands:
+    """What to type after this run."""
+    from inspect import signature
+
+    from gapless.cli.diagnose import diagnose
+    from gapless.report.handover.commands import typed
+
+    able = {f"--{name.replace('_', '-')}" for name in signature(diagnose).parameters}
+    return typed(arguments, options.out, options.budget, able)
 
 
 def _print_verdict(tuned: Tuned, as_json: bool) -> None:

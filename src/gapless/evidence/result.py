@@ -324,6 +324,29 @@ class QuickModel:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a training of one side of the verdict takes, while all workers are busy.
+
+    seconds: of a training, building and scoring included; epoch: of one epoch of it; step: milliseconds of one step.
+    memory: bytes that a step holds: weights, gradients, the optimizer's state, and what the forward pass of a batch
+    leaves for the backward pass; None where it could not be counted.
+    """
+
+    seconds: float
+    epoch: float
+    step: float
+    memory: int | None
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of both sides; twice the same where the best is the plain model."""
+
+    plain: Cost
+    best: Cost
+
+
+@dataclass(frozen=True)
 class Result:
     task: TaskFacts
     model: ModelFacts
@@ -364,6 +387,7 @@ class Result:
     turned: Turned | None = None
     sizes: tuple[SizeOfTarget, ...] = ()
     """Of a regression: errors by the size of the target."""
+    costs: Costs | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

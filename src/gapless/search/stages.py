@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from gapless.data import Task
 from gapless.data.duplicates import fingerprint
 from gapless.data.splits import grouped, require_groups
 from gapless.errors import BudgetError, UsageError
 from gapless.evidence import ledger
+from gapless.evidence.beside import Beside, beside
 from gapless.evidence.paired import Confirmation
 from gapless.evidence.proof import SEEDS, Proof, Setup
 from gapless.metrics import usual
@@ -53,6 +54,7 @@ class Finished:
     parameters: int
     splits: int
     seconds: float
+    beside: Beside = field(default_factory=Beside)
 
 
 def tune(task: Task, options: TuneOptions, listener: Listener, stop: Callable[[], bool]) -> Finished:
@@ -190,8 +192,10 @@ class _Stages:
             self.run.write({"event": "finished", "seconds": self.run.clock.spent})
         elif best != plain:
             self._complete(plain, best)
+        seconds = self.run.events("finished")[-1]["seconds"]
+        found = beside(self.run, self.task, (_setup(plain), _setup(best)), self.plan, self.confirmation)
         how = self.plan, self.lengths, plain, best, parameters, self.race.splits
-        return Finished(self.book, self.confirmation, self.knobs, *how, self.run.events("finished")[-1]["seconds"])
+        return Finished(self.book, self.confirmation, self.knobs, *how, seconds, found)
 
     def _complete(self, plain: Candidate, best: Candidate) -> None:
         """What each part gave, where an earlier sitting had no time for it; the verdict stands as it is."""
