@@ -6,17 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from command import TRIALS, events
 from conftest import Finished
-from torch import nn
 
-from gapless.data.readers.builtin import digits
-from gapless.data.splits import complete
 from gapless.evidence.parts import called, waves
 from gapless.recipe import Recipe
 from gapless.search.book import Book
-from gapless.search.options import TuneOptions
 
 
 def numbers(value: Any) -> bool:
@@ -189,26 +184,3 @@ def test_the_report_works_offline_and_says_the_same(finished: Finished) -> None:
     assert 'src="http' not in page
     assert 'href="http' not in page
     assert finished.ran.json["verdict"].split()[0] in page.lower()
-
-
-def test_the_lines_that_apply_the_recipe_run(finished: Finished) -> None:
-    """The Python lines of the report, taken from it word for word, train a model of the user's."""
-    from gapless.report.handover.snippet import python_lines
-
-    task = complete(digits(), 60, 1)
-    images = torch.from_numpy(task.develop.x).permute(0, 3, 1, 2).float() / 255
-    labels = torch.from_numpy(task.develop.y)
-    for recipe in (Recipe(), Recipe.from_dict(finished.ran.json["best"]["recipe"])):
-        out = finished.folder.parent / f"applied {recipe.active}"
-        out.mkdir()
-        (out / "recipe.toml").write_text(recipe.to_toml())
-        head = nn.Linear(144, 20)
-        model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), head, nn.ReLU(), nn.Linear(20, 10))
-        before = head.weight.detach().clone()
-        scope = {"model": model, "loader": [(images[:30], labels[:30])] * 2, "normalise": normalise}
-        exec(python_lines(task, recipe, 0.01, TuneOptions(out)), scope)
-        assert not torch.equal(head.weight, before)
-
-
-def normalise(x: torch.Tensor) -> torch.Tensor:
-    return x - 0.5

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from gapless.cli.augment import paraphrased
-from gapless.cli.predict import remember, save
 from gapless.cli.origin import origin_of
+from gapless.cli.predict import remember, save
 from gapless.cli.screen import answers_alone, bar, run_shown, say, stoppable
 from gapless.errors import DataError, UsageError
 from gapless.run.surroundings import default_workers, fresh_folder

@@ -33,9 +33,9 @@ from gapless.evidence.result import (
 from gapless.report.answers.rows import shown_rows
 from gapless.report.changes import Preview, compared
 from gapless.report.content import Content, TrialRow
-from gapless.report.labels import check_lines
 from gapless.report.handover.commands import Commands
 from gapless.report.handover.program import Handed, Source, picks, program
+from gapless.report.labels import check_lines
 from gapless.search.book import FINALS
 from gapless.search.options import TuneOptions
 from gapless.search.space import summary

@@ -19,6 +19,7 @@ from gapless.report.content import Content, TrialRow
 from gapless.report.drawing import charts, pictures
 from gapless.report.drawing.svg import draw
 from gapless.report.figures import Figures, count, number, one_line, rate, visible
+from gapless.report.handover.next_steps import costs, steps
 from gapless.report.text import verdict
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ def render(content: Content) -> str:
         "sheet": pictures.sheet(content.samples) if content.samples else None,
         "a": _answers(content, f),
         "most_confusions": CONFUSIONS,
+        "costs": costs(content),
+        "steps": steps(content, f),
+        "by_clock": content.commands is not None and bool(content.commands.longer),
         "imbalance": facts.imbalance(content, f),
         "elsewhere": facts.elsewhere(content, f),
         "protocol": facts.protocol(content, f),

@@ -1,1 +1,1 @@
-"""What both models of the verdict answered, row by row: which classes gained, what is taken for what, which rows turned."""
+"""What both models of the verdict answered, row by row: what each class gained, which rows turned."""

@@ -1,4 +1,4 @@
-"""How both models of the verdict do class by class, which a score over all rows does not tell; what is taken for what."""
+"""How both models of the verdict do class by class, and what is taken for what."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _precisions(found: tuple[NDArray[np.float32], ...], labels: Answers, k: int)
 
 
 def confusions(confirmation: Confirmation, labels: Answers, names: tuple[str, ...]) -> tuple[Confusion, ...]:
-    """Which class is taken for which, by both models: the most frequent first; empty where the answers were not kept."""
+    """Which class is taken for which, by both models, the most frequent first; empty where answers were not kept."""
     found = answered(confirmation) if names else None
     if found is None:
         return ()

@@ -37,9 +37,7 @@ def _classes(
 
     def row(number: int) -> TurnedRow:
         first, second = (names[int(side[number])] for side in said)
-        return TurnedRow(
-            number, names[int(labels[number])], first, second, float(plain[number]), float(best[number])
-        )
+        return TurnedRow(number, names[int(labels[number])], first, second, float(plain[number]), float(best[number]))
 
     better = _most(np.flatnonzero(~before & after), best - plain)
     worse = _most(np.flatnonzero(before & ~after), plain - best)

@@ -1,4 +1,4 @@
-"""What to type after a run: to repeat it, to go on with it, to train its result, to ask the model, to look for causes."""
+"""What to type after a run: to repeat it, to go on, to train its result, to ask the model, to look for causes."""
 
 from __future__ import annotations
 

@@ -23,7 +23,10 @@ def steps(content: Content, f: Figures) -> list[Step]:
     commands = content.commands
     if commands is not None and commands.longer and _unmeasured(content):
         found.append(
-            Step("What each pillar gave was not all measured, for want of time. With more the run goes on:", commands.longer)
+            Step(
+                "What each pillar gave was not all measured, for want of time. With more the run goes on:",
+                commands.longer,
+            )
         )
     return found
 
@@ -33,7 +36,11 @@ def _home(content: Content) -> list[Step]:
     if commands is None:
         return []
     program = "Train the recipe in a loop of your own; train.py is plain PyTorch, with schedule and normalisation:"
-    last = Step(program, commands.train) if commands.train else Step("train.py has the loop in plain PyTorch: train(x, y, model).")
+    last = (
+        Step(program, commands.train)
+        if commands.train
+        else Step("train.py has the loop in plain PyTorch: train(x, y, model).")
+    )
     return [
         Step("Train the model to take home, on all rows, those of the verdict included:", commands.fit),
         Step("Ask it about new data:", commands.predict),
@@ -67,9 +74,11 @@ def _without_a_gain(content: Content, f: Figures) -> list[Step]:
 
 def _unmeasured(content: Content) -> bool:
     """Whether a pillar, or the sum of them, was left without a number for want of time."""
-    return not content.plain_won and any(
-        not p.failed and (p.without is None or p.shapley is None) for p in content.result.pillars
-    ) and not content.result.untrainable
+    return (
+        not content.plain_won
+        and any(not p.failed and (p.without is None or p.shapley is None) for p in content.result.pillars)
+        and not content.result.untrainable
+    )
 
 
 def costs(content: Content) -> list[str]:

@@ -82,7 +82,7 @@ def _head(task: Task, handed: Handed, plan: Plan, options: TuneOptions, source: 
         "FOLDER = Path(__file__).parent  # that of recipe.toml",
         constants,
         *([f"EMA = {plan.ema:g}  # decay of the averaged weights that answer"] if plan.ema else []),
-        f"SEED, DEVICE = {options.seed}, {plan.device!r}",
+        f'SEED, DEVICE = {options.seed}, "{plan.device}"',
     ]
 
 
@@ -112,9 +112,7 @@ def _train(task: Task, handed: Handed, plan: Plan, options: TuneOptions) -> list
         "        return min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / steps))",
         "",
         "    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)",
-        *(
-            ["    average = AveragedModel(model, multi_avg_fn=averaging, use_buffers=True)"] if plan.ema else []
-        ),
+        *(["    average = AveragedModel(model, multi_avg_fn=averaging, use_buffers=True)"] if plan.ema else []),
         "    for epoch in range(EPOCHS):",
         "        model.train()",
         "        for rows in torch.randperm(len(y), generator=generator).tensor_split(batches):",
@@ -229,9 +227,11 @@ def _main(task: Task, source: Source, paraphrased: bool) -> list[str]:
         'if __name__ == "__main__":',
         "    torch.manual_seed(SEED)",
         f"    task = {source.task}",
-        f"    (x, y), new = [({made}, torch.tensor(part.y)) for part in (task.develop, task.confirm)]",
+        "    part = task.develop",
+        f"    x, y = {made}, torch.tensor(part.y)",
         f"    predict = train(x, y, task.model(){', task.paraphrases' if paraphrased else ''})",
-        "    x, y = new",
+        "    part = task.confirm  # rows that no choice of the run has seen",
+        f"    x, y = {made}, torch.tensor(part.y)",
         f"    print({known})",
     ]
 
