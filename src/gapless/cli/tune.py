@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from gapless.cli.augment import paraphrased
-from gapless.cli.origin import origin_of
 from gapless.cli.predict import remember, save
-from gapless.cli.screen import answers_alone, bar, run_shown, say, stoppable
+from gapless.cli.screen import answer, answers_alone, bar, run_shown, say, stoppable
 from gapless.errors import DataError, UsageError
 from gapless.run.surroundings import default_workers, fresh_folder
 from gapless.search.options import OptionError, TuneOptions
@@ -128,7 +127,20 @@ def tune(
     save_model: SaveModel = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print result.json to standard output.")] = False,
 ) -> int:
-    """Finds the recipe that closes the gap, and proves it on data it never tuned on."""
+    """Finds the recipe that closes the gap, and proves it on data it never tuned on.
+
+    The verdict goes to standard output, how the run goes on to standard error.
+
+    Examples:
+
+      gapless tune digits --minutes 2
+
+      gapless tune customers.csv --target churn --save-model
+
+      gapless tune reviews.csv --text review --target stars --minutes 10
+
+      gapless tune photos/ --model my_code:network --trials 60
+    """
     folder = out or fresh_folder(data)
     command = repeated(context.obj, folder)
     options = _options(
@@ -136,6 +148,7 @@ def tune(
     )
     with stoppable(command) as asked:
         from gapless.models import ModelOptions
+        from gapless.report.handover.origin import origin_of
 
         source = _source(
             data_dir, test, target, train_size, seed, image_size, text, also, ignore, keep, missing, aim, fold_case,
@@ -329,9 +342,11 @@ def _commands(arguments: list[str], options: TuneOptions) -> Commands:
 
 
 def _print_verdict(tuned: Tuned, as_json: bool) -> None:
+    """The verdict is what was asked for: on standard output, or beside the document that is."""
     from gapless.report import text
 
-    for line in ["", *text.verdict(tuned.content), "", *text.next_steps(tuned.content, tuned.folder)]:
-        say(line)
+    tell = say if as_json else answer
+    for line in [*text.verdict(tuned.content), "", *text.next_steps(tuned.content, tuned.folder)]:
+        tell(line)
     if as_json:
         print(json.dumps(tuned.result.to_json(), indent=1))

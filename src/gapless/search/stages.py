@@ -22,7 +22,7 @@ from gapless.run.driver import Listener, Run, Work
 from gapless.run.engines.local import open_engine
 from gapless.run.journal import Journal
 from gapless.search import budget
-from gapless.search.book import FINALS, PLAIN, Book, Candidate, event_of
+from gapless.search.book import FINALS, PLAIN, Book, Candidate, event_of, told
 from gapless.search.options import TuneOptions
 from gapless.search.plan import Lengths, make_plan
 from gapless.search.race import Race
@@ -35,6 +35,8 @@ SCHEMA = 1
 """The version of what the journal's events mean."""
 PLAINS = 3
 """Learning rates and lengths at which the plain model is in the finals, so that no gain is a badly tuned plain one."""
+FEWEST_TRIALS = 12
+"""Trainings after which a search by trials gives up where it has not found two sides to compare."""
 FINALS_BY_TIME = ((SEEDS, budget.FINALISTS, PLAINS), (3, budget.FINALISTS, PLAINS), (3, budget.FINALISTS, 1))
 """Splits of the finals, recipes and plain models in them: the first that there is time for."""
 
@@ -231,11 +233,14 @@ class _Stages:
         return self.trials.work(number, self.book.candidates[candidate], start.split)
 
     def _searched(self) -> bool:
-        """Whether the search has used its trials, or the time that is not kept back for the verdict; never before there
-        are two sides to compare."""
+        """Whether the search has used its trials, or the time that is not kept back for the verdict; not before there
+        are two sides to compare, where trainings succeed."""
         if self.options.trials is not None:
-            ended = sum(t.phase != FINALS for t in self.book.trials)
-            return ended + len(self.trials.busy) >= self.options.trials
+            used = sum(t.phase != FINALS for t in self.book.trials) + len(self.trials.busy)
+            if used < self.options.trials:
+                return False
+            # so few that there are not two sides yet: the plain model is tried first, at several rates
+            return used >= FEWEST_TRIALS or self._two_sides()
         plains, finalists = self.race.plains(self.book, 1), self.race.finalists(self.book, budget.FINALISTS)
         if not (plains and finalists):
             return self._hopeless()
@@ -243,6 +248,9 @@ class _Stages:
         assert clock.budget is not None
         assert planned is not None
         return clock.left < self.costs.kept(plains[0], finalists, clock.budget - planned["at"])
+
+    def _two_sides(self) -> bool:
+        return bool(self.race.plains(self.book, 1) and self.race.finalists(self.book, budget.FINALISTS))
 
     def _hopeless(self) -> bool:
         """Whether the time is up and trainings only fail."""
@@ -256,15 +264,15 @@ class _Stages:
     def _report(self) -> None:
         """Tells the listener how far the whole run is."""
         clock, listener = self.run.clock, self.run.listener
-        champion = self.race.champion(self.book)
-        note = "" if champion is None else champion.origin
+        note = told(self.book, self.race.champion(self.book), self.task.judged_by)
         if clock.budget is not None:
             self._report_clock(note)
             return
         assert self.options.trials is not None
         whole = self.options.trials + SEEDS * (budget.FINALISTS + PLAINS + 2 + budget.PARTS)
         done = len(self.book.trials) + len(self.confirmation.entries)
-        left = clock.spent / done * (whole - done) if done else None
+        begun = (self.run.event("plan") or {"at": 0.0})["at"]  # what came before, such as starting, comes once
+        left = (clock.spent - begun) / done * max(0, whole - done) if done else None
         listener.progress(min(1.0, done / whole), left, note)
 
     # ── finals ──

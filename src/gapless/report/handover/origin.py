@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from gapless.report.handover.program import Source
+from gapless.report.handover.program import Source
 
 
 def origin_of(data: str, source: Any, model: str | None, size: Any) -> Source:
@@ -15,8 +14,6 @@ def origin_of(data: str, source: Any, model: str | None, size: Any) -> Source:
     Args:
         data: as it was typed. source, size: the `SourceOptions` and `ModelOptions` of the command line.
     """
-    from gapless.report.handover.program import Source
-
     usual = type(source)()
     given = {f.name: getattr(source, f.name) for f in fields(source)}
     chosen = {name: value for name, value in given.items() if value != getattr(usual, name)}

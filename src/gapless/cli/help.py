@@ -1,0 +1,37 @@
+"""How a command explains itself: its options in groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "tune": (
+        ("How long", ("minutes", "trials", "epochs", "workers", "device", "seed")),
+        ("Result", ("out", "save_model", "as_json")),
+        ("Data", ("target", "text", "train_size", "test", "also", "group", "time_column", "metric", "aim")),
+        ("Tables", ("ignore", "keep", "missing", "fold_case")),
+        ("Pictures", ("image_size", "data_dir")),
+        ("Model and training", ("model", "width", "depth", "batch_size", "optimizer", "ema")),
+        ("English texts in other words", ("translator", "masked_model")),
+    )
+}
+"""The options of a command by their subject, by the names of its parameters."""
+
+
+class Grouped(TyperCommand):
+    """A command whose help lists its options in the groups of `GROUPS`; what is in none comes last."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        parameters: Sequence[Any] = self.get_params(ctx)
+        left = {p.name: record for p in parameters if (record := p.get_help_record(ctx)) is not None}
+        places = [p.name for p in parameters if p.param_type_name == "argument" and p.name in left]
+        for title, names in (("Arguments", places), *GROUPS.get(self.name or "", ()), ("Other options", list(left))):
+            records = [left.pop(name) for name in names if name in left]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
