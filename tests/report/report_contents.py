@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from gapless.report.answers.rows import ShownRow, ShownRows
 from gapless.report.changes import Part, Preview
 from gapless.report.content import Content, TrialRow
 from gapless.report.drawing.pictures import picture
+from gapless.report.handover.commands import typed
 from gapless.report.html import render
 
 STRONG = {
@@ -264,7 +266,7 @@ def all_subsets() -> Content:
 
 
 def no_gain() -> Content:
-    base = digits()
+    base = replace(digits(), program="")
     return with_result(
         base,
         best=side(0.99, 0.878, 0.003, STRONG),
@@ -275,7 +277,7 @@ def no_gain() -> Content:
 
 
 def worse() -> Content:
-    base = digits()
+    base = replace(digits(), program="")
     return with_result(
         base,
         best=side(0.91, 0.853, 0.003, STRONG),
@@ -286,7 +288,7 @@ def worse() -> Content:
 
 
 def plain_won() -> Content:
-    base = digits()
+    base = replace(digits(), program="")
     nothing = Interval(0.0, 0.0, 0.0)
     base = with_result(base, best=base.result.plain, gain=nothing, verdict="no detectable gain", pillars=())
     return replace(base, best=0)
@@ -353,7 +355,8 @@ def by_class() -> Content:
         turned=Turned(175, 16, 1343, 113, rows, other),
         quick=(QuickModel("commonest class", 0.102), QuickModel("logistic regression", 0.893)),
     )
-    return replace(found, turned=ShownRows(tuple(shown[:2]), tuple(shown[2:])))
+    commands = typed(["tune", "digits", "--minutes", "3"], Path("gapless-runs/digits-1"), 3.0, ())
+    return replace(found, turned=ShownRows(tuple(shown[:2]), tuple(shown[2:])), commands=commands)
 
 
 def by_size() -> Content:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from gapless.report.content import Content, TrialRow
 from gapless.report.drawing import charts, pictures
 from gapless.report.drawing.svg import draw
 from gapless.report.figures import Figures, count, number, one_line, rate, visible
+from gapless.report.glossary import glossary
 from gapless.report.handover.next_steps import costs, steps
 from gapless.report.text import verdict
 
@@ -34,6 +36,7 @@ NAME, NOTE = 200, 500
 NOTES, LISTED = 50, 100
 """Notes, and names in one list, that the page shows."""
 CURVE_ROWS = 40
+_SECTION = re.compile(r'<section id="([\w-]+)">\n<h2>(.*?)</h2>')
 CONFUSIONS = 12
 """Confusions that the page shows."""
 
@@ -67,6 +70,7 @@ def render(content: Content) -> str:
         "sheet": pictures.sheet(content.samples) if content.samples else None,
         "a": _answers(content, f),
         "most_confusions": CONFUSIONS,
+        "glossary": glossary(content),
         "costs": costs(content),
         "steps": steps(content, f),
         "by_clock": content.commands is not None and bool(content.commands.longer),
@@ -105,10 +109,16 @@ def environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
         finalize=_readable,
     )
+    made.filters["headings"] = _headings
     made.filters["rate"] = rate
     made.filters["name"] = _name
     made.filters["note"] = _note
     return made
+
+
+def _headings(sections: Any) -> Any:
+    """The sections of a page, an id and a heading each."""
+    return [(place, Markup(heading)) for place, heading in _SECTION.findall(str(sections))]
 
 
 def _name(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gapless.report import facts
 from gapless.report.content import Content
-from gapless.report.figures import Figures, count, duration
+from gapless.report.figures import Figures, count, duration, number
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,13 @@ def costs(content: Content) -> list[str]:
             f"A training of the plain model took {_time(plain.seconds)}: {_time(plain.epoch)} an epoch, "
             f"{_time(plain.step / 1000)} a step{_held(plain.memory)}."
         ]
+    times = number(float(f"{best.epoch / plain.epoch:.2g}"))
     lines = [
         f"A training of the best recipe took {_time(best.seconds)} ({count(content.result.best.epochs, 'epochs')}), of "
         f"the plain model {_time(plain.seconds)} ({count(content.result.plain.epochs, 'epochs')}): "
         f"{_time(best.epoch)} an epoch against {_time(plain.epoch)}, {_time(best.step / 1000)} a step against "
-        f"{_time(plain.step / 1000)}, {best.epoch / plain.epoch:.2g} times as much. Building and scoring are included, "
-        "with all workers busy."
+        f"{_time(plain.step / 1000)}, {times} times as much. Building and scoring are "
+        "included, with all workers busy."
     ]
     if plain.memory is not None and best.memory is not None:
         lines.append(
