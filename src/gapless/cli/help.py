@@ -23,10 +23,24 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 """The options of a command by their subject, by the names of its parameters."""
 
 
+EXAMPLES = {
+    "tune": (
+        "gapless tune digits --minutes 2",
+        "gapless tune customers.csv --target churn --save-model",
+        "gapless tune reviews.csv --text review --target stars --minutes 10",
+        "gapless tune photos/ --model my_code:network --trials 60",
+    )
+}
+"""Lines to type, by the name of a command."""
+
+
 class Grouped(TyperCommand):
-    """A command whose help lists its options in the groups of `GROUPS`; what is in none comes last."""
+    """A command whose help has its examples, and its options in the groups of `GROUPS`; what is in none comes last."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
+        if lines := EXAMPLES.get(self.name or ""):
+            with formatter.section("Examples"):
+                formatter.write("".join(f"  {line}\n" for line in lines))
         parameters: Sequence[Any] = self.get_params(ctx)
         left = {p.name: record for p in parameters if (record := p.get_help_record(ctx)) is not None}
         places = [p.name for p in parameters if p.param_type_name == "argument" and p.name in left]

@@ -127,20 +127,7 @@ def tune(
     save_model: SaveModel = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print result.json to standard output.")] = False,
 ) -> int:
-    """Finds the recipe that closes the gap, and proves it on data it never tuned on.
-
-    The verdict goes to standard output, how the run goes on to standard error.
-
-    Examples:
-
-      gapless tune digits --minutes 2
-
-      gapless tune customers.csv --target churn --save-model
-
-      gapless tune reviews.csv --text review --target stars --minutes 10
-
-      gapless tune photos/ --model my_code:network --trials 60
-    """
+    """Finds the recipe that closes the gap, and proves it on data it never tuned on."""
     folder = out or fresh_folder(data)
     command = repeated(context.obj, folder)
     options = _options(
@@ -162,7 +149,7 @@ def tune(
         options = replace(options, begun=BEGUN + time.monotonic() - loaded)
         if asked:  # a library that was being loaded has swallowed it
             raise KeyboardInterrupt
-        tuned = _tune(task, options, _commands(context.obj, options), origin_of(data, source, model, size))
+        tuned = _tune(task, options, _commands(context, options), origin_of(data, source, model, size))
         remember(folder, _facts(data, source, model, size, options))
     _print_verdict(tuned, as_json)
     if save_model:
@@ -330,15 +317,13 @@ def _tune(task: Task, options: TuneOptions, commands: Commands, source: Source) 
         return carry_out(task, options, commands, teller, stop, source)
 
 
-def _commands(arguments: list[str], options: TuneOptions) -> Commands:
+def _commands(context: typer.Context, options: TuneOptions) -> Commands:
     """What to type after this run."""
-    from inspect import signature
-
-    from gapless.cli.diagnose import diagnose
     from gapless.report.handover.commands import typed
 
-    able = {f"--{name.replace('_', '-')}" for name in signature(diagnose).parameters}
-    return typed(arguments, options.out, options.budget, able)
+    diagnose = cast(Any, context.find_root().command).commands["diagnose"]
+    able = {option for parameter in diagnose.params for option in parameter.opts}
+    return typed(context.obj, options.out, options.budget, able)
 
 
 def _print_verdict(tuned: Tuned, as_json: bool) -> None:

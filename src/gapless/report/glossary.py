@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gapless.metrics import METRICS
 from gapless.report.content import Content
 from gapless.report.parts import shares
 
@@ -14,16 +15,6 @@ _GAP = (
     ("seed", "a number that decides every random draw of a training; another seed gives another, equally good model"),
     ("sd", "standard deviation: how far the seeds lie from their mean"),
 )
-_METRICS = {
-    "r2": ("r2", "1 is perfect, 0 is no better than always answering the mean, below 0 is worse than that"),
-    "rmse": ("rmse", "root of the mean squared error, in the unit of the target; large errors count most"),
-    "mae": ("mae", "mean absolute error, in the unit of the target"),
-    "auc": ("auc", "the chance that a row of a class is ranked above one of another; 50 % is a coin"),
-    "log-loss": ("log-loss", "how surprised the model is by the true class, in nats; 0 is certain and right"),
-    "brier": ("brier", "squared error of the probabilities; 0 is certain and right"),
-    "macro-f1": ("macro-f1", "the harmonic mean of recall and precision, a mean over classes, so that rare ones count"),
-    "balanced-accuracy": ("balanced-accuracy", "recall, a mean over classes, so that rare ones count as much"),
-}
 _PILLARS = {
     "dropout": ("dropout", "leaves out random parts of the network at each step, so that none relies on another"),
     "batchnorm": (
@@ -49,11 +40,11 @@ _SEARCH = (
 
 def glossary(content: Content) -> dict[str, list[tuple[str, str]]]:
     """The words that stand in a section of this report, by the section's name."""
-    metric, part = _METRICS.get(content.result.metric.name), content.result.best.recipe.get("augment", {})
+    metric, part = METRICS[content.result.metric.name], content.result.best.recipe.get("augment", {})
     names = [share.name for share in shares(content)]
     pillars = list(_PILLARS.values()) if content.plain_won else [_PILLARS[n] for n in names if n in _PILLARS]
     return {
-        "gap": [*_GAP, *([metric] if metric else [])],
+        "gap": [*_GAP, *([(metric.name, metric.means)] if metric.means else [])],
         "pillars": [*pillars, *(word for name, word in _OPS.items() if part.get(name))],
         "trials": list(_SEARCH),
     }
