@@ -11,6 +11,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from gapless.errors import GaplessError
 from gapless.functions import output_apart
@@ -53,11 +54,12 @@ def bar(what: str = "loading") -> Generator[tuple[Progress, TaskID]]:
     """A bar with the time left; nothing where the log is no terminal."""
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(20),
         TextColumn("{task.fields[left]}", markup=False),
+        TextColumn("{task.fields[note]}", markup=False, table_column=Column(overflow="fold")),  # may take two lines
     )
     with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as shown:
-        yield shown, shown.add_task(what, total=1.0, left="")
+        yield shown, shown.add_task(what, total=1.0, left="", note="")
 
 
 @contextmanager
@@ -99,7 +101,7 @@ class Teller:
 
     def progress(self, share: float, left: float | None, note: str) -> None:
         found = "; ".join(part for part in (_left(left), note) if part)
-        self._bar.update(self._line, completed=share, left=found)
+        self._bar.update(self._line, completed=share, left=_left(left), note=note)
         if not self._bar.console.is_terminal and self._clock() - self._said >= EVERY:
             self._said = self._clock()
             self._bar.console.print(f"{self._phase}: {share:.0%}{'; ' if found else ''}{found}", markup=False)

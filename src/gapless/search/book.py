@@ -206,7 +206,7 @@ def told(book: Book, champion: Candidate | None, metric: Metric) -> str:
     best = champion if champion is not None else book.candidates[max(scored, key=mean)]
     trains = [t.train_score for t in scored[best.number] if t.train_score is not None]
     gap = f", gap {_written(fmean(trains) - mean(best.number), metric, ' points')}" if trains else ""
-    line = f"{found}; best so far {best.origin} {_written(mean(best.number), metric, ' %')}{gap}"
+    line = f"{found}; best so far {_written(mean(best.number), metric, ' %')} ({best.origin}{gap})"
     plains = [n for n in scored if not book.candidates[n].recipe.active]
     if best.recipe.active and plains:
         line += f"; plain {_written(max(map(mean, plains)), metric, ' %')}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from gapless.evidence.answers.classes import answered
 from gapless.evidence.paired import BEST, Confirmation
@@ -33,7 +34,7 @@ def _classes(
 ) -> Turned:
     plain, best = ((side == labels).mean(0) for side in found)
     before, after = plain > 0.5, best > 0.5
-    said = [_commonest(side.astype(np.int64), len(names)) for side in found]
+    said = [stats.mode(side.astype(np.int64), axis=0).mode for side in found]  # what most seeds answered
 
     def row(number: int) -> TurnedRow:
         first, second = (names[int(side[number])] for side in said)
@@ -67,9 +68,3 @@ def _numbers(found: tuple[NDArray[np.float32], NDArray[np.float32]], labels: Num
 def _most(rows: NDArray[np.int64], change: Numbers) -> list[int]:
     """Those of the rows that changed most, in order."""
     return rows[np.argsort(-change[rows], kind="stable")[:LISTED]].tolist()
-
-
-def _commonest(said: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """What each row was called by most seeds (S, N)."""
-    counts = np.stack([np.bincount(column, minlength=classes) for column in said.T])
-    return counts.argmax(1)
