@@ -62,8 +62,8 @@ def test_a_regression_has_errors_by_the_size_of_its_target() -> None:
         "64,000",
         "40,000",
         "24,000 (12,000 to 36,000)",
-        "-51,000",
-        "-9,000",
+        "−51,000",
+        "−9,000",
     ]
     assert "furthest off where the target is 180,000 to 600,000: 64,000 on average, 76% of the whole" in page.words
     assert "The best recipe is closer where the target is 180,000 to 600,000." in page.words

@@ -3,6 +3,8 @@
 from report_contents import digits, no_gain, page_of, plain_won, regression, worse
 from report_dom import parse
 
+from gapless.metrics import ACCURACY, METRICS
+
 
 def test_the_contents_list_names_every_section():
     page = parse(page_of(digits))
@@ -16,6 +18,7 @@ def test_words_are_explained_where_they_stand():
     assert told["gap"] == ["gap", "95 % interval", "seed", "sd"]
     assert told["pillars"] == ["augmentation", "batch norm", "dropout", "weight decay"]
     assert {"preset", "epoch", "learning rate"} <= set(told["trials"])
+    assert all(metric.means for metric in METRICS.values() if metric is not ACCURACY)
     other = parse(page_of(regression))
     assert "r2" in [d.words for d in other.one("section", id="gap").all("dt")]
 

@@ -197,6 +197,10 @@ def _cut(value: Any) -> Any:
 
 def _answers(content: Content, f: Figures) -> dict[str, Any]:
     """What the section on classes and rows says."""
+
+    def written(value: float) -> str:
+        return number(value).replace("-", f.minus)
+
     return {
         "title": answers.title(content),
         "told": answers.told(content, f),
@@ -205,7 +209,7 @@ def _answers(content: Content, f: Figures) -> dict[str, Any]:
         "turned_titles": answers.turned_titles(content),
         "row_words": answers.row_words,
         "span": answers.span,
-        "number": number,
+        "number": written,
     }
 
 

@@ -54,7 +54,9 @@ def _trivial(content: Content, f: Figures) -> list[str]:
         return []
     what = "the commonest class" if floor.name == "commonest class" else "the mean"
     got = f.score(floor.score) if f.percent else f"{f.score(floor.score)} in {f.metric}"
-    return [f"Always answering {what} of the training {content.rows_are} gets {got}: what lies above that was learned."]
+    return [
+        f"Always answering {what} of the training {content.rows_are} gets {got}: what is better than that was learned."
+    ]
 
 
 def _changed(content: Content) -> str:
