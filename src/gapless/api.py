@@ -33,6 +33,7 @@ from gapless.report.handover.commands import Commands, of_python
 from gapless.report.handover.program import Source
 from gapless.report.write import write
 from gapless.run.driver import Interrupted, Listener
+from gapless.run.engines.place import Place
 from gapless.run.surroundings import fresh_folder
 from gapless.search.options import TuneOptions
 from gapless.search.space import knobs, summary
@@ -134,6 +135,9 @@ def tune(
     workers: int | None = None,
     device: str = "cpu",
     metric: str | None = None,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    gpus_per_training: float = 0.0,
     out: str | Path | None = None,
     listener: Listener | None = None,
 ) -> Tuned:
@@ -149,7 +153,10 @@ def tune(
         minutes: for everything; 5 where neither is given. trials: instead, the number of trainings in the search.
         epochs: length of a training; None lets the data and the time decide.
         ema: judge averaged weights, of this decay (such as 0.99); 0: not.
-        workers: processes that train; None: one a core, at most 8. One worker trains in this process.
+        workers: processes that train; None: one a core, at most 8; on a cluster what fits. One worker trains in this
+            process.
+        engine: `local`, or `ray` for tasks on a Ray cluster that is up. address: of its head; None: RAY_ADDRESS, or
+            the cluster of this machine. gpus_per_training: of the cluster; 0.25 lets four trainings share one.
         metric: what everything is judged by: one of `gapless.metrics.METRICS` that suits the target, such as
             `balanced-accuracy`, `auc` or `log-loss` for classes, `rmse` or `mae` for numbers. None: the task's own.
         out: the run's folder; an unfinished run in it goes on. None: a fresh one below gapless-runs/.
@@ -161,9 +168,10 @@ def tune(
         BudgetError: the budget ends before there can be a result; says the smallest that would do.
     """
     folder = fresh_folder(task.name) if out is None else Path(out)
-    options = TuneOptions(folder, minutes, trials, epochs, batch_size, optimizer, ema, seed, device=device)
-    if workers is not None:
-        options = replace(options, workers=workers)
+    place = Place(engine, address, gpus_per_training)
+    many = place.workers() if workers is None else workers
+    how = minutes, trials, epochs, batch_size, optimizer, ema, seed, many, device
+    options = TuneOptions(folder, *how, place=place)
     if task.confirm is None:
         task = complete(task, None, seed)
     task = with_model(task if metric is None else replace(task, metric=metric), model)
@@ -182,6 +190,9 @@ def _call(
         if (value := getattr(options, option)) != getattr(usual, option):
             chosen[option] = repr(value)
     chosen |= {word: repr(value) for word, value in (("workers", workers), ("metric", metric)) if value is not None}
+    place = options.place
+    where = {"engine": place.engine, "address": place.address, "gpus_per_training": place.gpus}
+    chosen |= {word: repr(value) for word, value in where.items() if value and value != "local"}
     return "".join(f", {word}={value}" for word, value in chosen.items())
 
 

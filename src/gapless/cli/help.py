@@ -17,6 +17,7 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("Tables", ("ignore", "keep", "missing", "fold_case")),
         ("Pictures", ("image_size", "data_dir")),
         ("Model and training", ("model", "width", "depth", "batch_size", "optimizer", "ema")),
+        ("On a Ray cluster", ("engine", "address", "gpus")),
         ("English texts in other words", ("translator", "masked_model")),
     )
 }

@@ -9,7 +9,17 @@ from pathlib import Path
 
 FLAGS = ("--json", "--save-model", "--fold-case")
 """Options of `gapless tune` that take no value."""
-_OF_THE_RUN = ("--minutes", "--trials", "--epochs", "--out", "--workers", *FLAGS[:2])
+_OF_THE_RUN = (
+    "--minutes",
+    "--trials",
+    "--epochs",
+    "--out",
+    "--workers",
+    "--engine",
+    "--address",
+    "--gpus-per-training",
+    *FLAGS[:2],
+)
 """Options that say how long a run is and where it goes, not what it is of."""
 
 
