@@ -86,7 +86,10 @@ def events(folder: Path) -> list[dict[str, Any]]:
 
 
 def figures(folder: Path) -> dict[str, Any]:
-    """result.json without what differs between two runs of one command: the seconds."""
+    """result.json without what differs between two runs of one command: the seconds, and what they depend on."""
     result = json.loads((folder / "result.json").read_text())
     del result["seconds"]
+    for side in result["costs"].values():
+        for name in ("seconds", "epoch", "step"):
+            del side[name]
     return result

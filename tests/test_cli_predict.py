@@ -92,7 +92,7 @@ def test_the_model_can_be_trained_later_from_anywhere(
 
 def test_a_run_comes_back_in_python(case: Case) -> None:
     tuned = package.load_result(case.folder)
-    assert str(tuned).splitlines()[0] in case.ran.err
+    assert str(tuned).splitlines()[0] in case.ran.out
     assert tuned.verdict == tuned.result.verdict
     assert tuned.report.exists()
     assert "customers.csv" in tuned._repr_html_()  # pyright: ignore[reportPrivateUsage]  # as a notebook does

@@ -27,15 +27,15 @@ from gapless.diagnose.examples import picture_samples, text_samples
 from gapless.diagnose.label_check import check_recipe
 from gapless.errors import DataError, UsageError
 from gapless.evidence.result import Interval, Result, VerdictWord
-from gapless.evidence.rivals import rivals
 from gapless.recipe import Recipe
 from gapless.report import collect, html, text
 from gapless.report.content import Content
+from gapless.report.handover.commands import Commands, of_python
+from gapless.report.handover.program import Source
 from gapless.report.write import write
 from gapless.run.driver import Interrupted, Listener
 from gapless.run.engines.place import Place
 from gapless.run.surroundings import fresh_folder
-from gapless.search.budget import CLOSING
 from gapless.search.options import TuneOptions
 from gapless.search.space import knobs, summary
 from gapless.search.stages import tune as search
@@ -180,37 +180,54 @@ def tune(
     if task.confirm is None:
         task = complete(task, None, seed)
     task = with_model(task if metric is None else replace(task, metric=metric), model)
-    return carry_out(task, options, f"gapless.tune(task, out={str(folder)!r})", listener or Silent(), lambda: False)
+    commands = of_python(folder, _call(model, options, workers, metric), options.budget, trials)
+    return carry_out(task, options, commands, listener or Silent(), lambda: False)
 
 
-def _seconds_left(options: TuneOptions, spent: float) -> float:
-    """For the quick models: what is left of the budget, at least 3 and at most 20 seconds."""
-    if options.budget is None:
-        return 20.0
-    return min(20.0, max(3.0, 60 * options.budget - spent - CLOSING))
+def _call(
+    model: str | Callable[[], nn.Module] | None, options: TuneOptions, workers: int | None, metric: str | None
+) -> str:
+    """What was chosen, as arguments of `tune`: to repeat it."""
+    usual = TuneOptions(options.out)
+    name = getattr(model, "__name__", "model") if callable(model) else repr(model)
+    chosen = {"model": name} if model is not None else {}
+    for option in ("epochs", "batch_size", "optimizer", "ema", "seed", "device"):
+        if (value := getattr(options, option)) != getattr(usual, option):
+            chosen[option] = repr(value)
+    chosen |= {word: repr(value) for word, value in (("workers", workers), ("metric", metric)) if value is not None}
+    place = options.place
+    where = {"engine": place.engine, "address": place.address, "gpus_per_training": place.gpus}
+    chosen |= {word: repr(value) for word, value in where.items() if value and value != "local"}
+    return "".join(f", {word}={value}" for word, value in chosen.items())
 
 
-def carry_out(task: Task, options: TuneOptions, command: str, listener: Listener, stop: Callable[[], bool]) -> Tuned:
+def carry_out(
+    task: Task,
+    options: TuneOptions,
+    commands: Commands,
+    listener: Listener,
+    stop: Callable[[], bool],
+    source: Source | None = None,
+) -> Tuned:
     """The run of a task that has its model and its confirm rows: search, proof, and the files in the run's folder.
 
     Args:
-        command: what to type to repeat the run.
+        commands: what to type next.
         stop: asked now and then; True has what runs saved and raises `Interrupted`.
+        source: the code that makes the task again; None where only the user knows it.
     """
     finished = search(task, options, listener, stop)
-    listener.phase("quick models to compare with")
-    quick = rivals(task, _seconds_left(options, finished.seconds), task.confirm, options.seed)
     listener.phase("writing the report")
     best = finished.best.recipe
     content = collect.content(
         task,
         options,
         finished,
-        command,
+        commands,
         picture_samples(task, best, options.seed),
         text_samples(task, best, options.seed),
         check_recipe(task, best, options.seed),
-        quick,
+        source,
     )
     write(options.out, content)
     return Tuned(content, options.out, task)

@@ -35,6 +35,7 @@ class Metric:
     error: whether people want less of it; what `rows` gives is then negated.
     unit: the size of the steps that a row's score makes, None where it makes none.
     step: labels (N,) to how much more a row can add at most than one like all others; None where that is not known.
+    means: what it is, in half a sentence for people.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Metric:
     error: bool = False
     unit: float | None = None
     step: Callable[[NDArray[np.int64]], float] | None = None
+    means: str = ""
 
     @property
     def sign(self) -> int:
@@ -177,18 +179,56 @@ def _distance(answers: Tensor, labels: Tensor) -> Tensor:
 
 
 ACCURACY = Metric("accuracy", _right, True, share=True, unit=1.0)
-R2 = Metric("r2", _explained, False)
-RMSE, MAE = Metric("rmse", _root_error, False, error=True), Metric("mae", _distance, False, error=True)
+R2 = Metric(
+    "r2", _explained, False, means="1 is perfect, 0 no better than always answering the mean, below 0 worse than that"
+)
+RMSE, MAE = (
+    Metric(
+        "rmse",
+        _root_error,
+        False,
+        error=True,
+        means="root of the mean squared error, in the unit of the target; large errors count most",
+    ),
+    Metric("mae", _distance, False, error=True, means="mean absolute error, in the unit of the target"),
+)
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         metric.name: metric
         for metric in (
             ACCURACY,
-            Metric("balanced-accuracy", _recall, True, share=True, step=_of_rarest),
-            Metric("macro-f1", _f1, True, step=_f1_of_rarest),
-            Metric("auc", _area, True, step=_of_rarest),
-            Metric("log-loss", _surprise, True, error=True),
-            Metric("brier", _brier, True, error=True),
+            Metric(
+                "balanced-accuracy",
+                _recall,
+                True,
+                share=True,
+                step=_of_rarest,
+                means="recall, a mean over classes, so that rare ones count as much as others",
+            ),
+            Metric(
+                "macro-f1",
+                _f1,
+                True,
+                step=_f1_of_rarest,
+                means="the harmonic mean of recall and precision, a mean over classes, so that rare ones count",
+            ),
+            Metric(
+                "auc",
+                _area,
+                True,
+                step=_of_rarest,
+                means="the chance that a row of a class is ranked above one of another; half is a coin",
+            ),
+            Metric(
+                "log-loss",
+                _surprise,
+                True,
+                error=True,
+                means="how surprised the model is by the true class, in nats; 0 is certain and right",
+            ),
+            Metric(
+                "brier", _brier, True, error=True, means="squared error of the probabilities; 0 is certain and right"
+            ),
             R2,
             RMSE,
             MAE,

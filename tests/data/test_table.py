@@ -317,3 +317,14 @@ def test_any_numbers_are_encoded_finite_and_standardised(values: list[float], da
         z = x[:chosen, 0][present].astype(np.float64)
         assert abs(z.mean()) < 1e-4
         assert abs(z.std() - 1) < 1e-3
+
+
+def test_a_row_is_decoded_to_what_its_columns_held() -> None:
+    values = np.array([1.5, -2000.0, 7.25, np.nan, 3.0, 0.0, 12.0, 5.0])
+    words = Words("w", np.array([0, 1, 2, 0, -1, 1, 2, 0]), ("x", "y", "z"))
+    encoder = fit([Numbers("a", values), words], np.arange(len(values)), "here")
+    x = encoder.encode({"a": Numbers("a", values), "w": words}, np.arange(len(values)))
+    rows = [encoder.decode(row) for row in x]
+    assert [row["w"] for row in rows] == ["x", "y", "z", "x", None, "y", "z", "x"]
+    assert rows[3]["a"] is None, "a missing value is marked in a column of its own"
+    assert [rows[i]["a"] for i in (0, 1, 2, 4)] == pytest.approx([1.5, -2000.0, 7.25, 3.0], abs=1e-3)

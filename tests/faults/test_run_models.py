@@ -227,13 +227,13 @@ def test_a_budget_too_small_names_the_smallest(home: Path, tmp_path: Path, monke
     assert not (tmp_path / "run" / "result.json").exists()
 
 
-def test_too_few_trials(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_few_trials_that_there_are_no_two_sides_yet(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first try with one trial ends in a verdict: the search goes on until there is something to compare."""
     state = torch.get_rng_state()
     ran = tune("works", home, monkeypatch, tmp_path / "run", "--trials", 1)
-    assert ran.code == 4, ran.err
-    assert "at least 12" in ran.json["error"]["message"]
-    more = tune("works", home, monkeypatch, tmp_path / "run", "--trials", 12)  # and with more of them it goes on
-    assert more.code == 0, more.err
+    assert ran.code == 0, ran.err
     searched = [e for e in events(tmp_path / "run") if e["event"] == "trial" and e["phase"] != "finals"]
-    assert len(searched) == 12
+    assert 2 <= len(searched) <= 12
     assert torch.equal(torch.get_rng_state(), state)  # nothing draws from a global generator, not even to try the model

@@ -86,7 +86,7 @@ def test_a_text_operation() -> None:
     made_ahead = "those that pick from paraphrases are named where paraphrases are made or asked for"
     further = {
         "augment/text/resources.py": made_ahead,
-        "report/snippet.py": made_ahead,
+        "report/handover/program.py": made_ahead,
         "report/collect.py": made_ahead,
         "cli/augment.py": made_ahead,
     }

@@ -5,28 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from gapless.diagnose.examples import Samples
 from gapless.evidence.result import (
     Away,
+    Confusion,
     Curve,
     Elsewhere,
     Interval,
     MetricFacts,
     ModelFacts,
     Pillar,
+    QuickModel,
+    Recall,
     Result,
     Side,
+    SizeOfTarget,
     Spread,
     Synergy,
     TaskFacts,
     Training,
     TrialCounts,
+    Turned,
+    TurnedRow,
 )
+from gapless.report.answers.rows import ShownRow, ShownRows
 from gapless.report.changes import Part, Preview
 from gapless.report.content import Content, TrialRow
+from gapless.report.drawing.pictures import picture
+from gapless.report.handover.commands import typed
 from gapless.report.html import render
 
 STRONG = {
@@ -256,7 +266,7 @@ def all_subsets() -> Content:
 
 
 def no_gain() -> Content:
-    base = digits()
+    base = replace(digits(), program="")
     return with_result(
         base,
         best=side(0.99, 0.878, 0.003, STRONG),
@@ -267,7 +277,7 @@ def no_gain() -> Content:
 
 
 def worse() -> Content:
-    base = digits()
+    base = replace(digits(), program="")
     return with_result(
         base,
         best=side(0.91, 0.853, 0.003, STRONG),
@@ -278,7 +288,7 @@ def worse() -> Content:
 
 
 def plain_won() -> Content:
-    base = digits()
+    base = replace(digits(), program="")
     nothing = Interval(0.0, 0.0, 0.0)
     base = with_result(base, best=base.result.plain, gain=nothing, verdict="no detectable gain", pillars=())
     return replace(base, best=0)
@@ -325,6 +335,40 @@ def snippets() -> Content:
     parts = (Part("kept", "a "), Part("out", "fine"), Part("in", "good"), Part("kept", " film"))
     examples = (Preview("a fine film", (parts, (Part("kept", "a fine film"),))),)
     return replace(with_result(base, elsewhere=elsewhere), samples=None, texts=examples, labels=CHECKED)
+
+
+def by_class() -> Content:
+    """Digits with what was answered to each row: one class gained, one has too few rows; pictures that turned."""
+    share = Interval(0.9, 0.8, 0.95)
+    recalls = (
+        Recall("3", 168, Interval(0.75, 0.7, 0.8), share, Interval(0.15, 0.1, 0.2), "gained", share, share),
+        Recall("5", 167, share, share, Interval(0.0, -0.1, 0.1), "may be chance", share, share),
+        Recall("8", 2, Interval(0.5, 0.1, 0.9), share, None, "unknown", None, share),
+    )
+    rows = tuple(TurnedRow(n, "3", "5", "3", 0.2, 1.0) for n in range(2))
+    other = (TurnedRow(7, "5", "5", "8", 0.8, 0.4),)
+    shown = [ShownRow(row, picture(samples(1, size=8).before[0]), "") for row in (*rows, *other)]
+    found = with_result(
+        digits(),
+        recalls=recalls,
+        confusions=(Confusion("3", "5", 16.4, 2.0), Confusion("8", "3", 0.2, 1.0)),
+        turned=Turned(175, 16, 1343, 113, rows, other),
+        quick=(QuickModel("commonest class", 0.102), QuickModel("logistic regression", 0.893)),
+    )
+    commands = typed(["tune", "digits", "--minutes", "3"], Path("gapless-runs/digits-1"), 3.0, ())
+    return replace(found, turned=ShownRows(tuple(shown[:2]), tuple(shown[2:])), commands=commands)
+
+
+def by_size() -> Content:
+    """A regression with errors by the size of the target, and rows that turned."""
+    rows = (TurnedRow(3, 512000.0, 298000.0, 470500.0, 214000.0, 41500.0),)
+    sizes = (
+        SizeOfTarget(5e4, 1.8e5, 40, 21000.0, 20100.0, Interval(900.0, -700.0, 2500.0), 4000.0, 1200.0),
+        SizeOfTarget(1.8e5, 6e5, 41, 64000.0, 40000.0, Interval(24000.0, 12000.0, 36000.0), -51000.0, -9000.0),
+    )
+    shown = (ShownRow(rows[0], None, "rooms 5, town 'Aa', age missing"),)
+    found = with_result(regression(), sizes=sizes, turned=Turned(60, 21, 0, 0, rows, ()))
+    return replace(found, turned=ShownRows(shown, ()))
 
 
 @cache

@@ -109,7 +109,7 @@ def hostile_lengths() -> str:
     long = "w" * 3000
     content = with_task(worse(), name=long, notes=(long,), skipped=((long, long),), class_names=(long,), classes=1)
     content = replace(content, trials=(*content.trials, trial(99, summary=long, origin=long, reason=long)))
-    content = replace(content, python_lines=long, recipe_toml=long, command=long)
+    content = replace(content, program=long, recipe_toml=long, command=long)
     return render(with_result(content, pillars=(*content.result.pillars, Pillar(long, None))))
 
 

@@ -67,14 +67,15 @@ def figures(node: Node) -> list[float]:
 )
 def test_the_verdict_comes_first(make, title: str, kind: str):
     body = parse(page_of(make)).one("body")
-    head = next(c for c in body.children if isinstance(c, Node))
+    skip, head = [c for c in body.children if isinstance(c, Node)][:2]
+    assert skip.attributes == {"class": "skip", "href": "#gap"}
     assert head.attributes["class"] == f"verdict {kind}"
     assert head.one("h1").words == title
 
 
 def test_sections_in_order(page: Node):
     ids = [s.attributes["id"] for s in page.all("section")]
-    assert ids == ["gap", "pillars", "curves", "trials", "samples", "recipe", "data", "protocol", "run"]
+    assert ids == ["gap", "answers", "pillars", "curves", "trials", "samples", "recipe", "data", "protocol", "run"]
     assert [h.tag for h in page.walk() if h.tag in ("h1", "h2", "h3")][:3] == ["h1", "h2", "h2"]
 
 
@@ -159,7 +160,7 @@ def test_what_was_made_of_each_column_stands_in_a_table():
 
 def test_recipe_code_and_command_are_verbatim(page: Node):
     content = digits()
-    assert [p.text for p in page.all("pre")] == [content.recipe_toml, content.python_lines, content.command]
+    assert [p.text for p in page.all("pre")] == [content.recipe_toml, content.program, content.command]
 
 
 def test_without_a_gain_the_recipe_handed_back_is_the_plain_model(page: Node):

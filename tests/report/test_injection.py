@@ -9,9 +9,11 @@ from report_browser import Seen, look, recorder, with_script, without_policy
 from report_contents import digits, page_of, plain_won, trial, with_result, with_task
 from report_dom import Node, parse
 
-from gapless.evidence.result import Interval, ModelFacts, Pillar, Training
+from gapless.evidence.result import Confusion, Interval, ModelFacts, Pillar, Recall, Training, Turned, TurnedRow
+from gapless.report.answers.rows import ShownRow, ShownRows
 from gapless.report.content import Content
 from gapless.report.figures import one_line, visible
+from gapless.report.handover.commands import typed
 from gapless.report.html import NAME, render
 
 PAYLOADS = (
@@ -77,7 +79,7 @@ PAYLOADS = (
     "javascript:alert(1)",
 )
 WRITTEN = (
-    "html head meta title link style body header main footer section div p span strong small h1 h2 h3 a bdi figure "
+    "html head meta title link style body header main nav footer section div p span strong small h1 h2 h3 a bdi figure "
     "figcaption svg g path line rect text data table thead tbody tr th td details summary dl dt dd ol ul li pre code "
     "img button script"
 )
@@ -104,7 +106,7 @@ def hostile() -> Content:
         digits(),
         trials=rows,
         recipe_toml="\n".join(PAYLOADS),
-        python_lines="\n".join(PAYLOADS),
+        program="\n".join(PAYLOADS),
         command=" ".join(PAYLOADS),
         samples=None,
     )
@@ -115,8 +117,19 @@ def hostile() -> Content:
         notes=PAYLOADS[:50],
         skipped=tuple((p, p) for p in PAYLOADS),
     )
+    share = Interval(0.5, 0.4, 0.6)
+    turned = tuple(TurnedRow(n, p, p, p, 0.0, 1.0) for n, p in enumerate(PAYLOADS))
+    words = tuple(ShownRow(row, None, p) for row, p in zip(turned, PAYLOADS, strict=True))
+    content = replace(
+        content,
+        turned=ShownRows(words, words),
+        commands=typed(["tune", *PAYLOADS, "--minutes", "1"], Path(PAYLOADS[0]), 1.0, ()),
+    )
     return with_result(
         content,
+        recalls=tuple(Recall(p, 9, share, share, share, "gained", share, share) for p in PAYLOADS),
+        confusions=tuple(Confusion(p, p, 1.0, 2.0) for p in PAYLOADS),
+        turned=Turned(9, 9, 9, 9, turned, turned),
         versions={p: p for p in PAYLOADS},
         pillars=tuple(Pillar(p, Interval(-0.1, -0.2, -0.05)) for p in PAYLOADS),
     )
@@ -188,7 +201,11 @@ def test_names_are_shown_as_they_are(hostile_html: str, tmp_path: Path):
     assert [r[2] for r in rows] == [f"{('failed', 'stopped')[n % 2]}: {p}" for n, p in enumerate(expected)]
     pillars = page.one("section", id="pillars").one("tbody").all("tr")
     assert sorted(r.one("th").text for r in pillars) == sorted(one_line(p, 60) for p in PAYLOADS)
-    recipe, code, _ = page.all("pre")
+    answers = page.one("section", id="answers")
+    table = answers.one("table", id="class-table").one("tbody").all("tr")
+    assert [r.one("bdi").text for r in table] == expected
+    assert [b.text for b in answers.all("ul")[0].all("bdi")][::2] == [visible(p) for p in PAYLOADS]
+    recipe, code, *_ = page.all("pre")
     assert recipe.text == code.text == visible("\n".join(PAYLOADS))
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from report_contents import digits, with_result
 from scipy.stats import binomtest
 
+from gapless.evidence.answers.classes import recalls, wilson
 from gapless.evidence.paired import BEST, PLAIN, Confirmation, Entry
-from gapless.evidence.recalls import recalls, wilson
 from gapless.report import facts
 from gapless.report.figures import Figures
 

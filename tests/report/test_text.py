@@ -4,7 +4,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from report_contents import PYTHON, all_subsets, digits, no_gain, plain_won, regression, with_result, with_task, worse
+from report_contents import all_subsets, by_class, digits, no_gain, plain_won, regression, with_result, with_task, worse
 from rich.console import Console
 
 from gapless.evidence.result import Interval, ModelFacts, Pillar
@@ -113,15 +113,16 @@ def test_printed_as_documented_the_text_is_literal():
     assert out.getvalue().splitlines() == text.verdict(hostile())
 
 
-def test_next_steps_of_a_gain_are_the_report_and_the_lines_that_apply_it():
-    steps = text.next_steps(digits(), "my run")
+def test_next_steps_of_a_gain_are_the_report_and_a_model_to_take_home():
+    steps = text.next_steps(by_class(), "my run")
     assert steps[0] == "Read the report: 'my run/report.html' (opens in any browser, works offline)."
-    assert [s.strip() for s in steps[2:]] == [line for line in PYTHON.splitlines() if line]
+    assert "    gapless fit gapless-runs/digits-1" in steps
+    assert "    python gapless-runs/digits-1/train.py" in steps
 
 
 @pytest.mark.parametrize("make", [no_gain, worse, plain_won])
 def test_next_step_without_a_gain_is_a_longer_search(make):
     steps = text.next_steps(make(), "run")
     assert steps[0].startswith("Read the report: run/report.html ")
-    assert "more --minutes, another --out" in steps[-1]
-    assert not any("attach" in s for s in steps)
+    assert steps[-1].startswith("A longer search in a new run ")
+    assert not any("train.py" in s for s in steps)

@@ -192,11 +192,9 @@ def test_other_optimizer_and_averaged_weights(tmp_path: Path, monkeypatch: pytes
         *("--out", tmp_path / "run"),
     )
     assert ran.code == 0, ran.err
-    result, lines = written[0].result, written[0].python_lines
+    result, program = written[0].result, written[0].program
     assert result.training.optimizer == "sgd"
-    # the lines to paste are for what was tuned: this optimizer, and the learning rate of the recipe that is handed over
-    lr = (result.best if result.verdict == "improved" else result.plain).lr
-    assert f'recipe.optimizer(model, lr={lr:g}, kind="sgd")' in lines
+    assert bool(program) == (result.verdict == "improved"), "an empty recipe has no program"
 
 
 def test_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

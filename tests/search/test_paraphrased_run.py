@@ -1,6 +1,7 @@
 """Whole runs whose search may put texts in other words: through Apertium itself, and with paraphrases of the task."""
 
 import re
+import runpy
 import shutil
 import sqlite3
 import time
@@ -16,15 +17,15 @@ from small_tasks import texts
 from gapless.cli import tune as cli
 from gapless.data import Task
 from gapless.evidence.result import Result
-from gapless.evidence.rivals import Rival
 from gapless.recipe import Augment, Op, Recipe
 from gapless.report import collect as outcome
-from gapless.report.snippet import python_lines
+from gapless.report.handover.program import Handed, program
 from gapless.search.joint import propose
 from gapless.search.options import TuneOptions
 from gapless.search.space import RATES, moves
 from gapless.search.stages import Finished
 from gapless.search.supported import supported
+from gapless.train.loop import Plan
 from gapless.train.texts import Encodes
 
 TINY = ("--epochs", "2", "--width", "4", "--workers", "1", "--seed", "1")
@@ -107,48 +108,6 @@ def test_other_paraphrases_are_another_run(brought: Path, tmp_path: Path, monkey
     assert "; give the same --translator, --masked-model and release of them as before, or choose another" in ran.err
 
 
-# ── the lines of the report ──
-
-
-def lines_for(recipe: Recipe, options: TuneOptions) -> tuple[str, Sequence[str]]:
-    """The code for a recipe, run on a small task; and the texts that the model was shown."""
-    task = own_words()
-    model = texts().model
-    assert model is not None
-    options.out.mkdir(exist_ok=True)
-    (options.out / "recipe.toml").write_text(recipe.to_toml())
-    code, shown = python_lines(task, recipe, 0.01, options), list[str]()
-    net = model()
-    assert isinstance(net, Encodes)
-    encode = net.encode
-
-    def noted(given: Sequence[str]) -> object:
-        shown.extend(given)
-        return encode(given)
-
-    net.__dict__["encode"] = noted
-    words: list[str] = task.develop.x[:30].tolist()
-    labels = torch.from_numpy(task.develop.y[:30])
-    exec(code, {"model": net, "loader": [(range(30), words, labels)], "epochs": 2, "train_texts": words, "task": task})
-    return code, shown
-
-
-def test_the_lines_of_a_task_that_brings_its_own(tmp_path: Path) -> None:
-    code, shown = lines_for(TRANSLATED, TuneOptions(tmp_path))
-    assert "paraphrases = dict(task.paraphrases)" in code
-    assert 10 < sum("said: " in text for text in shown) < 50
-    assert "paraphrases" not in lines_for(Recipe(), TuneOptions(tmp_path, translator="apertium"))[0]
-
-
-def test_the_lines_name_every_maker() -> None:
-    part = Augment(ops=(*TRANSLATED.augment.ops, Op(op="contextual", strength=1.0)), pick=1)
-    options = TuneOptions(Path("run"), translator="apertium", masked_model=Path("bert"))
-    code = python_lines(texts(), Recipe(augment=part), 0.01, options)
-    compile(code, "lines", "exec")
-    assert "from gapless.data.paraphrases import back_translations, masked_variants\n" in code
-    assert "paraphrases = {}\n" in code and "masked_variants(train_texts, 'bert')" in code
-
-
 # ── through Apertium ──
 
 APERTIUM = pytest.mark.skipif(
@@ -225,9 +184,24 @@ def test_it_does_not_go_on_with_others(again: Translated) -> None:
 
 
 @APERTIUM
-def test_the_lines_translate_what_the_user_trains_on(again: Translated, tmp_path: Path) -> None:
-    code, shown = lines_for(TRANSLATED, TuneOptions(tmp_path, translator="apertium"))
-    assert "back_translations(train_texts, 'apertium')" in code
+def test_the_program_translates_what_the_user_trains_on(again: Translated, tmp_path: Path) -> None:
+    task, shown = own_words(), list[str]()
+    plan = Plan(2)
+    code = program(task, Handed(TRANSLATED, 0.01, 2), plan, TuneOptions(tmp_path, translator="apertium"), None)
+    assert "back_translations(x, 'apertium')" in code
+    (tmp_path / "recipe.toml").write_text(TRANSLATED.to_toml())
+    (tmp_path / "train.py").write_text(code)
+    train = runpy.run_path(str(tmp_path / "train.py"), run_name="train")["train"]
+    net = (texts().model or list)()
+    assert isinstance(net, Encodes)
+    encode = net.encode
+
+    def noted(given: Sequence[str]) -> object:
+        shown.extend(given)
+        return encode(given)
+
+    net.__dict__["encode"] = noted
+    train(task.develop.x[:30].tolist(), torch.from_numpy(task.develop.y[:30]), net)
     assert not any("said: " in text for text in shown), "by Apertium, not as the task did"
     assert set(shown) - set(own_words().develop.x.tolist()), "some are in other words"
 
@@ -237,8 +211,8 @@ def test_what_is_handed_back_says_what_it_needs(again: Translated, monkeypatch: 
     """Of a recipe that improves; that it does is made up."""
     measured = outcome.result
 
-    def improved(task: Task, options: TuneOptions, finished: Finished, quick: tuple[Rival, ...]) -> Result:
-        return replace(measured(task, options, finished, quick), verdict="improved")
+    def improved(task: Task, options: TuneOptions, finished: Finished) -> Result:
+        return replace(measured(task, options, finished), verdict="improved")
 
     with_named(again.folder, OPENING)
     monkeypatch.setattr(outcome, "result", improved)
@@ -247,8 +221,9 @@ def test_what_is_handed_back_says_what_it_needs(again: Translated, monkeypatch: 
     handed = (again.folder / "recipe.toml").read_text()
     assert "\n# back_translate (by apertium): from paraphrases of the training texts, made ahead. recipe.v" in handed
     assert [o.op for o in Recipe.from_toml(handed).augment.ops] == ["back_translate"]
-    assert "paraphrases['back_translate'] = back_translations(train_texts, 'apertium')" in ran.err
-    assert "indices=rows, resources=resources)" in ran.err
+    made = (again.folder / "train.py").read_text()
+    assert "paraphrases['back_translate'] = back_translations(x, 'apertium')" in made
+    assert "rows.tolist(), resources=resources)" in made
     assert "back_translations" in (again.folder / "report.html").read_text()
 
 

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from gapless.errors import DataError
 from gapless.recipe import Recipe
-from gapless.report.snippet import python_lines
-from gapless.search.options import TuneOptions
 from gapless.search.supported import check, supported
 
 TINY = ("--train-size", "60", "--epochs", "3", "--width", "4", "--trials", "14", "--workers", "1", "--seed", "1")
@@ -119,21 +117,6 @@ def test_further_test_data_that_makes_no_sense(
     )
     assert ended.code in (2, 3)
     assert said in ended.err
-
-
-def test_the_lines_that_apply_the_recipe_run(ran: tuple[Ran, Path, tuple[object, ...]], tmp_path: Path) -> None:
-    task = texts()
-    assert task.model is not None
-    rows, words = range(30), task.develop.x[:30].tolist()
-    labels = torch.from_numpy(task.develop.y[:30])
-    for recipe in (Recipe(), Recipe.from_dict(ran[0].json["best"]["recipe"])):
-        (tmp_path / "recipe.toml").write_text(recipe.to_toml())
-        model = task.model()
-        head = model.get_submodule("head").get_parameter("weight")
-        before = head.detach().clone()
-        scope = {"model": model, "loader": [(rows, words, labels)], "epochs": 2}
-        exec(python_lines(task, recipe, 0.01, TuneOptions(tmp_path)), scope)
-        assert not torch.equal(head, before)
 
 
 # ── models of the user's ──

@@ -1,22 +1,19 @@
 """A whole run, tiny: every file is there and agrees with the others."""
 
 import json
+import shutil
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from command import TRIALS, events
+from command import TRIALS, events, gapless
 from conftest import Finished
-from torch import nn
 
-from gapless.data.readers.builtin import digits
-from gapless.data.splits import complete
 from gapless.evidence.parts import called, waves
 from gapless.recipe import Recipe
 from gapless.search.book import Book
-from gapless.search.options import TuneOptions
 
 
 def numbers(value: Any) -> bool:
@@ -191,24 +188,40 @@ def test_the_report_works_offline_and_says_the_same(finished: Finished) -> None:
     assert finished.ran.json["verdict"].split()[0] in page.lower()
 
 
-def test_the_lines_that_apply_the_recipe_run(finished: Finished) -> None:
-    """The Python lines of the report, taken from it word for word, train a model of the user's."""
-    from gapless.report.snippet import python_lines
-
-    task = complete(digits(), 60, 1)
-    images = torch.from_numpy(task.develop.x).permute(0, 3, 1, 2).float() / 255
-    labels = torch.from_numpy(task.develop.y)
-    for recipe in (Recipe(), Recipe.from_dict(finished.ran.json["best"]["recipe"])):
-        out = finished.folder.parent / f"applied {recipe.active}"
-        out.mkdir()
-        (out / "recipe.toml").write_text(recipe.to_toml())
-        head = nn.Linear(144, 20)
-        model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), head, nn.ReLU(), nn.Linear(20, 10))
-        before = head.weight.detach().clone()
-        scope = {"model": model, "loader": [(images[:30], labels[:30])] * 2, "normalise": normalise}
-        exec(python_lines(task, recipe, 0.01, TuneOptions(out)), scope)
-        assert not torch.equal(head.weight, before)
+def test_what_stands_beside_the_verdict_is_measured_once(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at a finished run again computes no quick model, and trains nothing."""
+    copied = tmp_path / "run"
+    shutil.copytree(finished.folder, copied)
+    for name in ("rivals", "step_memory"):
+        monkeypatch.setattr(f"gapless.evidence.beside.{name}", None)
+    again = gapless(*finished.arguments, "--out", copied)
+    assert again.code == 0, again.err
+    before = finished.ran.json
+    assert again.json["quick"] == before["quick"] and again.json["costs"] == before["costs"]
+    assert before["quick"][0]["name"] == "commonest class" and before["costs"]["plain"]["memory"] > 10_000
 
 
-def normalise(x: torch.Tensor) -> torch.Tensor:
-    return x - 0.5
+def test_a_run_of_before_has_no_answers_and_says_so(finished: Finished, tmp_path: Path) -> None:
+    copied = tmp_path / "run"
+    shutil.copytree(finished.folder, copied)
+    lines = [e for e in events(copied) if e["event"] not in ("quick", "memory")]
+    told = [{name: value for name, value in e.items() if name not in ("answers", "crc")} for e in lines]
+    (copied / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told))
+    again = gapless(*finished.arguments, "--out", copied)
+    assert again.code == 0, again.err
+    assert (again.json["recalls"], again.json["confusions"], again.json["turned"]) == ([], [], None)
+    assert again.json["quick"] == finished.ran.json["quick"], "what can be had is measured now"
+    assert "was not kept: this run was made by an older version" in (copied / "report.html").read_text()
+
+
+def test_the_answers_tell_which_classes_gained(finished: Finished) -> None:
+    found = finished.ran.json
+    assert sum(r["rows"] for r in found["recalls"]) == found["task"]["confirm"]
+    for side in ("plain", "best"):
+        right = sum(r[side]["mean"] * r["rows"] for r in found["recalls"]) / found["task"]["confirm"]
+        assert right == pytest.approx(found[side]["confirm"]["mean"], abs=1e-6)
+    turned = found["turned"]
+    assert sum(turned[name] for name in ("better", "worse", "right", "wrong")) == found["task"]["confirm"]
+    assert (finished.folder / "train.py").exists() == (found["verdict"] == "improved")

@@ -13,6 +13,7 @@ from gapless import __version__
 from gapless.cli.augment import augment
 from gapless.cli.diagnose import diagnose
 from gapless.cli.fit import fit
+from gapless.cli.help import Grouped
 from gapless.cli.lab import lab
 from gapless.cli.lint import lint
 from gapless.cli.predict import predict
@@ -20,14 +21,18 @@ from gapless.cli.screen import INTERRUPTED, keep_answers_apart, talk
 from gapless.cli.tune import tune
 from gapless.errors import GaplessError
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
 app.add_typer(augment, name="augment")
-app.command()(tune)
-app.command()(diagnose)
-app.command()(fit)
-app.command()(predict)
-app.command()(lint)
-app.command()(lab)
+app.command(cls=Grouped, short_help="Find the recipe that closes the gap, and prove it.")(tune)
+app.command(short_help="Find out why a model does not generalize.")(diagnose)
+app.command(short_help="Train the model of a finished run on all rows.")(fit)
+app.command(short_help="Answer new rows with a trained model.")(predict)
+app.command(short_help="Find mistakes in training scripts.")(lint)
+app.command(short_help="Run the claims of the lesson on this machine.")(lab)
 
 
 def main() -> NoReturn:
@@ -48,7 +53,9 @@ def run(arguments: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except TyperException as error:  # what the parser says of the command line
-        return _failed(cast(Any, error).format_message(), 2, as_json)
+        said = cast(Any, error).format_message().replace("Value error, ", "")
+        shown = f" `gapless {arguments[0]} --help` has examples." if said.startswith("Missing argument") else ""
+        return _failed(f"{said}{shown}", 2, as_json)
     except Exception as error:  # a mistake of ours: whoever reads the document hears of it, too
         if as_json:
             print(_error(f"{type(error).__name__}: {error}", 1))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, redirect_stdout, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from gapless.errors import GaplessError
 from gapless.functions import output_apart
@@ -24,6 +26,12 @@ Tell = Callable[[int, int, float | None], None]
 def say(line: str) -> None:
     """A line for people, printed as it is."""
     talk.print(line, markup=False)
+
+
+def answer(line: str) -> None:
+    """A line of what the command was asked for, to standard output; what its encoding lacks is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
 @contextmanager
@@ -46,11 +54,12 @@ def bar(what: str = "loading") -> Generator[tuple[Progress, TaskID]]:
     """A bar with the time left; nothing where the log is no terminal."""
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(20),
         TextColumn("{task.fields[left]}", markup=False),
+        TextColumn("{task.fields[note]}", markup=False, table_column=Column(overflow="fold")),  # may take two lines
     )
     with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as shown:
-        yield shown, shown.add_task(what, total=1.0, left="")
+        yield shown, shown.add_task(what, total=1.0, left="", note="")
 
 
 @contextmanager
@@ -68,21 +77,34 @@ def _left(seconds: float | None) -> str:
     return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d} left"
 
 
-class Teller:
-    """Shows how a run goes on, as a progress bar with the time left."""
+EVERY = 30.0
+"""Seconds between two lines on how a run goes on, where the log is no terminal."""
 
-    def __init__(self, bar: Progress, line: TaskID):
+
+class Teller:
+    """Shows how a run goes on: a progress bar with the time left, or in a log a line every so often.
+
+    Args:
+        clock: seconds, from any moment on.
+    """
+
+    def __init__(self, bar: Progress, line: TaskID, clock: Callable[[], float] = time.monotonic):
         self._bar, self._line, self._phase = bar, line, ""
+        self._clock, self._said = clock, clock()
 
     def phase(self, name: str) -> None:
         self._phase = name
         self._bar.update(self._line, description=name)
         if not self._bar.console.is_terminal:
-            talk.print(name)
+            self._bar.console.print(name)
+            self._said = self._clock()
 
     def progress(self, share: float, left: float | None, note: str) -> None:
-        best = f"; best so far: {note}" if note else ""
-        self._bar.update(self._line, completed=share, left=_left(left) and _left(left) + best)
+        found = "; ".join(part for part in (_left(left), note) if part)
+        self._bar.update(self._line, completed=share, left=_left(left), note=note)
+        if not self._bar.console.is_terminal and self._clock() - self._said >= EVERY:
+            self._said = self._clock()
+            self._bar.console.print(f"{self._phase}: {share:.0%}{'; ' if found else ''}{found}", markup=False)
 
 
 class Stopped(GaplessError):

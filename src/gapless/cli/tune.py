@@ -15,7 +15,7 @@ import typer
 from gapless.cli.augment import paraphrased
 from gapless.cli.diagnosed import before_search
 from gapless.cli.predict import remember, save
-from gapless.cli.screen import answers_alone, bar, run_shown, say, stoppable
+from gapless.cli.screen import answer, answers_alone, bar, run_shown, say, stoppable
 from gapless.errors import DataError, UsageError
 from gapless.run.engines.place import Place
 from gapless.run.surroundings import fresh_folder
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gapless.api import Tuned
     from gapless.data import Task
     from gapless.data.source import SourceOptions
+    from gapless.report.handover.commands import Commands
+    from gapless.report.handover.program import Source
 
 BEGUN = time.monotonic()
 
@@ -161,6 +163,7 @@ def tune(
     )  # fmt: skip
     with stoppable(command) as asked:
         from gapless.models import ModelOptions
+        from gapless.report.handover.origin import origin_of
 
         source = source_of(
             data_dir, test, target, train_size, seed, image_size, text, also, ignore, keep, missing, aim, fold_case,
@@ -176,7 +179,7 @@ def tune(
             raise KeyboardInterrupt
         if first_diagnose:
             options = before_search(task, options)
-        tuned = _tune(task, options, command)
+        tuned = _tune(task, options, _commands(context, options), origin_of(data, source, model, size))
         remember(folder, _facts(data, source, model, size, options))
     _print_verdict(tuned, as_json)
     if save_model:
@@ -338,17 +341,28 @@ def task_of(data: str, source: Any, model: str | None, size: Any, metric: str | 
 
 
 @answers_alone()
-def _tune(task: Task, options: TuneOptions, command: str) -> Tuned:
+def _tune(task: Task, options: TuneOptions, commands: Commands, source: Source) -> Tuned:
     from gapless.api import carry_out
 
     with run_shown() as (teller, stop):
-        return carry_out(task, options, command, teller, stop)
+        return carry_out(task, options, commands, teller, stop, source)
+
+
+def _commands(context: typer.Context, options: TuneOptions) -> Commands:
+    """What to type after this run."""
+    from gapless.report.handover.commands import typed
+
+    diagnose = cast(Any, context.find_root().command).commands["diagnose"]
+    able = {option for parameter in diagnose.params for option in parameter.opts}
+    return typed(context.obj, options.out, options.budget, able)
 
 
 def _print_verdict(tuned: Tuned, as_json: bool) -> None:
+    """The verdict is what was asked for: on standard output, or beside the document that is."""
     from gapless.report import text
 
-    for line in ["", *text.verdict(tuned.content), "", *text.next_steps(tuned.content, tuned.folder)]:
-        say(line)
+    tell = say if as_json else answer
+    for line in [*text.verdict(tuned.content), "", *text.next_steps(tuned.content, tuned.folder)]:
+        tell(line)
     if as_json:
         print(json.dumps(tuned.result.to_json(), indent=1))

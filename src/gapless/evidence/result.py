@@ -13,6 +13,7 @@ from gapless.data.tables.account import ColumnAccount
 
 VerdictWord = Literal["improved", "no detectable gain", "worse"]
 Status = Literal["finished", "stopped", "failed"]
+Reached = Literal["gained", "lost", "may be chance", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,82 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Recall:
-    """How much of one class is answered right on confirm: shares with their Wilson intervals."""
+    """How much of one class is answered right on confirm: shares with their Wilson intervals.
+
+    change: best minus plain, paired by seed and by row; None of few rows, or where the best is the plain model.
+    reached: what may be said of the change where all classes were asked. plain_precision, best_precision: of the rows
+    that are taken for this class, the share that is; None where none is.
+    """
 
     name: str
     rows: int
     plain: Interval
     best: Interval
+    change: Interval | None = None
+    reached: Reached = "unknown"
+    plain_precision: Interval | None = None
+    best_precision: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Confirm rows of the class `true` that are taken for `answered`: how many, a mean over seeds."""
+
+    true: str
+    answered: str
+    plain: float
+    best: float
+
+
+@dataclass(frozen=True)
+class TurnedRow:
+    """A confirm row that both models answer differently.
+
+    row: its place in `task.confirm`. label: its class, or its number. plain, best: what most trainings answered; of a
+    regression the mean. plain_right, best_right: the share of trainings that have it right; of a regression how far
+    off they are, a mean in the target's unit.
+    """
+
+    row: int
+    label: str | float
+    plain: str | float
+    best: str | float
+    plain_right: float
+    best_right: float
+
+
+@dataclass(frozen=True)
+class Turned:
+    """How many confirm rows turned (see `gapless.evidence.answers.turned`), with the rows that turned most.
+
+    better: wrong before and right after, or closer; worse: the other way round; right, wrong: before and after.
+    """
+
+    better: int
+    worse: int
+    right: int
+    wrong: int
+    better_rows: tuple[TurnedRow, ...]
+    worse_rows: tuple[TurnedRow, ...]
+
+
+@dataclass(frozen=True)
+class SizeOfTarget:
+    """How far off both models are on the confirm rows whose target lies from low to high.
+
+    plain, best: mean absolute error in the target's unit. change: plain minus best, paired; above zero the best recipe
+    is closer; None where the best is the plain model, or where no row differs. plain_bias, best_bias: mean of answer
+    minus target.
+    """
+
+    low: float
+    high: float
+    rows: int
+    plain: float
+    best: float
+    change: Interval | None
+    plain_bias: float
+    best_bias: float
 
 
 @dataclass(frozen=True)
@@ -253,6 +324,29 @@ class QuickModel:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a training of one side of the verdict takes, while all workers are busy.
+
+    seconds: of a training, building and scoring included; epoch: of one epoch of it; step: milliseconds of one step.
+    memory: bytes that a step holds: weights, gradients, the optimizer's state, and what the forward pass of a batch
+    leaves for the backward pass; None where it could not be counted.
+    """
+
+    seconds: float
+    epoch: float
+    step: float
+    memory: int | None
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of both sides; twice the same where the best is the plain model."""
+
+    plain: Cost
+    best: Cost
+
+
+@dataclass(frozen=True)
 class Result:
     task: TaskFacts
     model: ModelFacts
@@ -287,7 +381,13 @@ class Result:
     untrainable: tuple[tuple[str, ...], ...] = ()
     """Subsets of the best recipe's pillars with which training fails."""
     recalls: tuple[Recall, ...] = ()
-    """Of every class, the most frequent first; empty for a regression."""
+    """Of every class, the most frequent first; empty for a regression, and where the answers were not kept."""
+    confusions: tuple[Confusion, ...] = ()
+    """Which class is taken for which, the most frequent first."""
+    turned: Turned | None = None
+    sizes: tuple[SizeOfTarget, ...] = ()
+    """Of a regression: errors by the size of the target."""
+    costs: Costs | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -12,10 +12,12 @@ from gapless.data.splits import grouped
 from gapless.diagnose.examples import Samples, TextSample
 from gapless.diagnose.labels import Table
 from gapless.evidence import parts
+from gapless.evidence.answers.classes import confusions, recalls
+from gapless.evidence.answers.sizes import sizes
+from gapless.evidence.answers.turned import turned
 from gapless.evidence.intervals import other_rows_interval
 from gapless.evidence.paired import BEST, PLAIN, verdict
 from gapless.evidence.power import expected, guessed
-from gapless.evidence.recalls import recalls
 from gapless.evidence.result import (
     Curve,
     Groups,
@@ -23,30 +25,31 @@ from gapless.evidence.result import (
     Length,
     MetricFacts,
     ModelFacts,
-    QuickModel,
     Result,
     TaskFacts,
     Training,
     TrialCounts,
 )
-from gapless.evidence.rivals import Rival
+from gapless.report.answers.rows import shown_rows
 from gapless.report.changes import Preview, compared
 from gapless.report.content import Content, TrialRow
+from gapless.report.handover.commands import Commands
+from gapless.report.handover.program import Handed, Source, picks, program
 from gapless.report.labels import check_lines
-from gapless.report.snippet import picks, python_lines
 from gapless.search.book import FINALS
 from gapless.search.options import TuneOptions
 from gapless.search.space import summary
 from gapless.search.stages import Finished
 
 
-def result(task: Task, options: TuneOptions, finished: Finished, quick: tuple[Rival, ...] = ()) -> Result:
+def result(task: Task, options: TuneOptions, finished: Finished) -> Result:
     """The verdict and its evidence."""
     assert task.confirm is not None
     confirmation, plain, best = finished.confirmation, finished.plain, finished.best
     plain_side = confirmation.side(PLAIN, plain.lr, plain.epochs, plain.recipe)
     best_side = plain_side if best == plain else confirmation.side(BEST, best.lr, best.epochs, best.recipe)
     gain = confirmation.gain()
+    labels = task.confirm.y.astype("int64")
     counts = Counter(t.status for t in finished.book.trials)
     seen = [t.score for t in finished.book.trials if t.status == "finished" and t.phase != FINALS]
     boast = max(s for s in seen if s is not None)
@@ -86,12 +89,16 @@ def result(task: Task, options: TuneOptions, finished: Finished, quick: tuple[Ri
         ranked=fmean(ranked) if ranked else None,
         other_rows=_other_rows(task, finished, gain),
         closed=confirmation.closed(),
-        quick=tuple(QuickModel(r.name, r.score, r.skipped) for r in quick),
+        quick=finished.beside.quick,
         reading=confirmation.reading,
         power=expected(task, fmean(plains) if plains else None, confirmation.reading.level) if guessed(task) else None,
         synergies=parts.synergies(confirmation, best.recipe),
         untrainable=parts.untrainable(confirmation, best.recipe),
-        recalls=recalls(confirmation, task.confirm.y.astype("int64"), task.classes),
+        recalls=recalls(confirmation, labels, task.classes),
+        confusions=confusions(confirmation, labels, task.classes),
+        turned=turned(confirmation, task.confirm.y, task.classes),
+        costs=finished.beside.costs,
+        sizes=() if task.classes else sizes(confirmation, task.confirm.y.astype("float32")),
     )
 
 
@@ -158,33 +165,37 @@ def content(
     task: Task,
     options: TuneOptions,
     finished: Finished,
-    command: str,
+    commands: Commands,
     pictures: Samples | None,
     texts: tuple[TextSample, ...],
     labels: Table | str | None,
-    quick: tuple[Rival, ...] = (),
+    source: Source | None = None,
 ) -> Content:
     """Everything the report shows.
 
     Args:
-        command: what to type to repeat the run.
+        commands: what to type next.
         pictures, texts: what the best recipe makes of some rows. labels: what its operations do to labels, or why
-            that is not known. quick: models to compare with.
+            that is not known. source: the code that makes the task again, None where only the user knows it.
     """
-    found = result(task, options, finished, quick)
+    found = result(task, options, finished)
     improved = found.verdict == "improved"
-    handed = finished.best if improved else finished.plain
+    best, plan = finished.best, finished.plan
+    handed = best if improved else finished.plain
+    trained = program(task, Handed(best.recipe, best.lr, best.epochs), plan, options, source) if improved else ""
     return Content(
         result=found,
         trials=trial_rows(finished),
         best=finished.best.number,
         curves=curves(finished),
         recipe_toml=handed.recipe.to_toml(_comment(finished, options, improved)),
-        python_lines=python_lines(task, handed.recipe, handed.lr, options),
+        program=trained,
         samples=pictures,
-        command=command,
+        command=commands.repeat,
         texts=tuple(Preview(t.before, tuple(compared(t.before, after) for after in t.after)) for t in texts),
         labels=tuple(check_lines(labels, "texts")) if isinstance(labels, Table) else (labels,) if labels else (),
+        turned=shown_rows(task, found.turned),
+        commands=commands,
     )
 
 
@@ -202,5 +213,5 @@ def _comment(finished: Finished, options: TuneOptions, improved: bool) -> str:
     made = [f"{op} (by {makers[op]})" if makers[op] else op for op in ahead]
     return (
         f"{tuned}\n{' and '.join(made)}: from paraphrases of the training texts, made ahead. recipe.vary needs them as "
-        "its resources; the code in report.html makes them."
+        "its resources; train.py makes them."
     )

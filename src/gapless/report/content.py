@@ -10,7 +10,9 @@ from gapless.search.book import Trial
 
 if TYPE_CHECKING:
     from gapless.diagnose.examples import Samples
+    from gapless.report.answers.rows import ShownRows
     from gapless.report.changes import Preview
+    from gapless.report.handover.commands import Commands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +33,13 @@ class TrialRow(Trial):
 class Content:
     """Everything a report is made of.
 
-    best: the number of the best candidate. recipe_toml: the recipe handed back. python_lines: the code that applies it.
+    best: the number of the best candidate. recipe_toml: the recipe handed back. program: train.py, empty where
+    no recipe is handed back.
     samples: None but for pictures, and when the recipe leaves them alone. command: what to type to repeat the run.
     texts: a few training texts as they are and as the best recipe shows them to the model. labels: lines on how many
     labels of texts its operations change. words: the best recipe in a few words, where its trials are not here.
+    turned: the rows that turned most between plain and best, with what they are. commands: what to type next; None
+    of a run that was loaded.
     """
 
     result: Result
@@ -42,12 +47,14 @@ class Content:
     best: int
     curves: tuple[Curve, ...]
     recipe_toml: str
-    python_lines: str
+    program: str
     samples: Samples | None
     command: str
     texts: tuple[Preview, ...] = ()
     labels: tuple[str, ...] = ()
     words: str = ""
+    turned: ShownRows | None = None
+    commands: Commands | None = None
 
     @property
     def rows_are(self) -> str:

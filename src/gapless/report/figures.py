@@ -141,6 +141,19 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}"
 
 
+def number(value: float) -> str:
+    """A number of the user's data with at most four digits that carry news, and never an exponent a person must decode
+    where it can be helped: `0.0512`, `1,234`, `12.5`."""
+    if not math.isfinite(value):
+        return "unknown" if math.isnan(value) else f"{'-' if value < 0 else ''}infinity"
+    if value and not 1e-5 <= abs(value) < 1e15:
+        return f"{value:.3g}"
+    digits = 0 if not value else min(6, max(0, 3 - math.floor(math.log10(abs(value)))))
+    text = f"{value:,.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
 def duration(seconds: float) -> str:
     """`8.4 s`, `1 min 52 s`, `2 h 5 min`."""
     if seconds < 60 and float(f"{seconds:.1f}") < 60:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,13 @@ from markupsafe import Markup
 
 from gapless.evidence.result import Curve
 from gapless.report import facts, parts
+from gapless.report.answers import words as answers
 from gapless.report.content import Content, TrialRow
 from gapless.report.drawing import charts, pictures
 from gapless.report.drawing.svg import draw
-from gapless.report.figures import Figures, count, one_line, rate, visible
+from gapless.report.figures import Figures, count, number, one_line, rate, visible
+from gapless.report.glossary import glossary
+from gapless.report.handover.next_steps import costs, steps
 from gapless.report.text import verdict
 
 if TYPE_CHECKING:
@@ -32,6 +36,9 @@ NAME, NOTE = 200, 500
 NOTES, LISTED = 50, 100
 """Notes, and names in one list, that the page shows."""
 CURVE_ROWS = 40
+_SECTION = re.compile(r'<section id="([\w-]+)">\n<h2>(.*?)</h2>')
+CONFUSIONS = 12
+"""Confusions that the page shows."""
 
 
 def render(content: Content) -> str:
@@ -61,6 +68,12 @@ def render(content: Content) -> str:
         "trials_left_out": left_out,
         "optimism": facts.optimism(content, f),
         "sheet": pictures.sheet(content.samples) if content.samples else None,
+        "a": _answers(content, f),
+        "most_confusions": CONFUSIONS,
+        "glossary": glossary(content),
+        "costs": costs(content),
+        "steps": steps(content, f),
+        "by_clock": content.commands is not None and bool(content.commands.longer),
         "imbalance": facts.imbalance(content, f),
         "elsewhere": facts.elsewhere(content, f),
         "protocol": facts.protocol(content, f),
@@ -96,10 +109,16 @@ def environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
         finalize=_readable,
     )
+    made.filters["headings"] = _headings
     made.filters["rate"] = rate
     made.filters["name"] = _name
     made.filters["note"] = _note
     return made
+
+
+def _headings(sections: Any) -> Any:
+    """The sections of a page, an id and a heading each."""
+    return [(place, Markup(heading)) for place, heading in _SECTION.findall(str(sections))]
 
 
 def _name(text: str) -> str:
@@ -174,6 +193,24 @@ def _cut(value: Any) -> Any:
 
 
 # ── charts and tables ──
+
+
+def _answers(content: Content, f: Figures) -> dict[str, Any]:
+    """What the section on classes and rows says."""
+
+    def written(value: float) -> str:
+        return number(value).replace("-", f.minus)
+
+    return {
+        "title": answers.title(content),
+        "told": answers.told(content, f),
+        "shares": answers.shares(f),
+        "rows_turned": answers.rows_turned(content),
+        "turned_titles": answers.turned_titles(content),
+        "row_words": answers.row_words,
+        "span": answers.span,
+        "number": written,
+    }
 
 
 def _charts(content: Content, f: Figures) -> dict[str, Markup]:

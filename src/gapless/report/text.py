@@ -11,6 +11,7 @@ from pathlib import Path
 from gapless.report import facts, parts
 from gapless.report.content import Content
 from gapless.report.figures import Figures, count, one_line, visible
+from gapless.report.handover.next_steps import steps
 
 
 def verdict(content: Content) -> list[str]:
@@ -86,13 +87,7 @@ def next_steps(content: Content, out_dir: str | Path) -> list[str]:
     """What to do now, with the lines to type; the first names the report."""
     report = visible(shlex.quote(str(Path(out_dir) / "report.html")))
     lines = [f"Read the report: {report} (opens in any browser, works offline)."]
-    if content.result.verdict == "improved" and not content.plain_won:
-        lines.append("Use the recipe in your own training loop:")
-        lines.extend(f"    {visible(line)}" for line in content.python_lines.splitlines() if line.strip())
-        return lines
-    result = content.result
-    able = f"{facts.power(result.power, result.task.confirm, result.metric.name)} " if result.power else ""
-    again = "A longer search in a new run (more --minutes, another --out)"
-    price = "may find one" if content.plain_won else "opens the same rows again, and its interval is wider for it"
-    lines.append(f"{able}New rows for the verdict (--test) tell most. {again} {price}.")
+    for step in steps(content, Figures.of(content.result)):
+        lines.append(one_line(step.what))
+        lines += [f"    {visible(line)}" for line in step.command.splitlines()]
     return lines

@@ -1,4 +1,4 @@
-"""The files of a finished run: recipe.toml, result.json, report.html."""
+"""The files of a finished run: recipe.toml, train.py where there is a recipe to train, result.json, report.html."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from gapless.report.content import Content
 
 
 def write(folder: Path, content: Content) -> None:
-    """Writes the three files into the run directory.
+    """Writes the files into the run directory.
 
     Raises:
         DataError: the disk is full.
     """
     files = {
         "recipe.toml": content.recipe_toml,
+        **({"train.py": content.program} if content.program else {}),
         "result.json": json.dumps(content.result.to_json(), indent=1) + "\n",
         "report.html": html.render(content),
     }

@@ -28,7 +28,7 @@ class Listener(Protocol):
     def phase(self, name: str) -> None: ...
 
     def progress(self, share: float, left: float | None, note: str) -> None:
-        """share: of the whole run, 0 to 1. left: seconds, None when unknown. note: the best so far."""
+        """share: of the whole run, 0 to 1. left: seconds, None when unknown. note: trials and the best so far."""
         ...
 
 

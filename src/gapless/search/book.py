@@ -10,6 +10,7 @@ from typing import Any
 
 from gapless.evidence.result import Status
 from gapless.evidence.shrinkage import Point, fitted
+from gapless.metrics import Metric
 from gapless.recipe import Recipe
 from gapless.run.journal import Event, replay
 
@@ -187,3 +188,33 @@ def event_of(thing: Candidate | Trial) -> Event:
         }
         return {"event": "candidate", **plain}
     return {"event": "trial", **asdict(thing)}
+
+
+def told(book: Book, champion: Candidate | None, metric: Metric) -> str:
+    """How a search stands, in a line: trials, the best recipe so far with its gap, the plain model beside it.
+
+    Scores are means over the splits that a candidate has finished; those of the rows that rank, not of the verdict.
+    """
+    found = f"{len(book.trials):,} trial{'' if len(book.trials) == 1 else 's'}"
+    scored = {c.number: t for c in book.candidates if (t := [*book.finished(c.number).values()])}
+
+    def mean(number: int) -> float:
+        return fmean(_given(t.score) for t in scored[number])
+
+    if not scored:
+        return found
+    best = champion if champion is not None else book.candidates[max(scored, key=mean)]
+    trains = [t.train_score for t in scored[best.number] if t.train_score is not None]
+    gap = f", gap {_written(fmean(trains) - mean(best.number), metric, ' points')}" if trains else ""
+    line = f"{found}; best so far {_written(mean(best.number), metric, ' %')} ({best.origin}{gap})"
+    plains = [n for n in scored if not book.candidates[n].recipe.active]
+    if best.recipe.active and plains:
+        line += f"; plain {_written(max(map(mean, plains)), metric, ' %')}"
+    return line
+
+
+def _written(value: float, metric: Metric, unit: str) -> str:
+    """A share in per cent; of an error what people know, above zero."""
+    if metric.share:
+        return f"{100 * value:.1f}{unit}"
+    return f"{-value if metric.error and unit == ' %' else value:.3g}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from gapless.data import Task
 from gapless.data.duplicates import fingerprint
 from gapless.data.splits import grouped, require_groups
 from gapless.errors import BudgetError, UsageError
 from gapless.evidence import ledger
+from gapless.evidence.beside import Beside, beside
 from gapless.evidence.paired import Confirmation
 from gapless.evidence.proof import SEEDS, Proof, Setup
 from gapless.metrics import usual
@@ -20,7 +21,7 @@ from gapless.recipe.shipped import preset, presets
 from gapless.run.driver import Listener, Run, Work
 from gapless.run.journal import Journal
 from gapless.search import budget
-from gapless.search.book import FINALS, PLAIN, Book, Candidate, event_of
+from gapless.search.book import FINALS, PLAIN, Book, Candidate, event_of, told
 from gapless.search.options import TuneOptions
 from gapless.search.plan import Lengths, make_plan
 from gapless.search.race import Race
@@ -33,6 +34,8 @@ SCHEMA = 1
 """The version of what the journal's events mean."""
 PLAINS = 3
 """Learning rates and lengths at which the plain model is in the finals, so that no gain is a badly tuned plain one."""
+FEWEST_TRIALS = 12
+"""Trainings after which a search by trials gives up where it has not found two sides to compare."""
 FINALS_BY_TIME = ((SEEDS, budget.FINALISTS, PLAINS), (3, budget.FINALISTS, PLAINS), (3, budget.FINALISTS, 1))
 """Splits of the finals, recipes and plain models in them: the first that there is time for."""
 
@@ -52,6 +55,7 @@ class Finished:
     parameters: int
     splits: int
     seconds: float
+    beside: Beside = field(default_factory=Beside)
 
 
 def tune(task: Task, options: TuneOptions, listener: Listener, stop: Callable[[], bool]) -> Finished:
@@ -208,8 +212,10 @@ class _Stages:
             self.run.write({"event": "finished", "seconds": self.run.clock.spent})
         elif best != plain:
             self._complete(plain, best)
+        seconds = self.run.events("finished")[-1]["seconds"]
+        found = beside(self.run, self.task, (_setup(plain), _setup(best)), self.plan, self.confirmation)
         how = self.plan, self.lengths, plain, best, parameters, self.race.splits
-        return Finished(self.book, self.confirmation, self.knobs, *how, self.run.events("finished")[-1]["seconds"])
+        return Finished(self.book, self.confirmation, self.knobs, *how, seconds, found)
 
     def _complete(self, plain: Candidate, best: Candidate) -> None:
         """What each part gave, where an earlier sitting had no time for it; the verdict stands as it is."""
@@ -231,11 +237,14 @@ class _Stages:
         return self.trials.work(number, self.book.candidates[candidate], start.split)
 
     def _searched(self) -> bool:
-        """Whether the search has used its trials, or the time that is not kept back for the verdict; never before there
-        are two sides to compare."""
+        """Whether the search has used its trials, or the time that is not kept back for the verdict; not before there
+        are two sides to compare, where trainings succeed."""
         if self.options.trials is not None:
-            ended = sum(t.phase != FINALS for t in self.book.trials)
-            return ended + len(self.trials.busy) >= self.options.trials
+            used = sum(t.phase != FINALS for t in self.book.trials) + len(self.trials.busy)
+            if used < self.options.trials:
+                return False
+            # so few that there are not two sides yet: the plain model is tried first, at several rates
+            return used >= FEWEST_TRIALS or self._two_sides()
         plains, finalists = self.race.plains(self.book, 1), self.race.finalists(self.book, budget.FINALISTS)
         if not (plains and finalists):
             return self._hopeless()
@@ -243,6 +252,9 @@ class _Stages:
         assert clock.budget is not None
         assert planned is not None
         return clock.left < self.costs.kept(plains[0], finalists, clock.budget - planned["at"])
+
+    def _two_sides(self) -> bool:
+        return bool(self.race.plains(self.book, 1) and self.race.finalists(self.book, budget.FINALISTS))
 
     def _hopeless(self) -> bool:
         """Whether the time is up and trainings only fail."""
@@ -256,15 +268,15 @@ class _Stages:
     def _report(self) -> None:
         """Tells the listener how far the whole run is."""
         clock, listener = self.run.clock, self.run.listener
-        champion = self.race.champion(self.book)
-        note = "" if champion is None else champion.origin
+        note = told(self.book, self.race.champion(self.book), self.task.judged_by)
         if clock.budget is not None:
             self._report_clock(note)
             return
         assert self.options.trials is not None
         whole = self.options.trials + SEEDS * (budget.FINALISTS + PLAINS + 2 + budget.PARTS)
         done = len(self.book.trials) + len(self.confirmation.entries)
-        left = clock.spent / done * (whole - done) if done else None
+        begun = (self.run.event("plan") or {"at": 0.0})["at"]  # what came before, such as starting, comes once
+        left = (clock.spent - begun) / done * max(0, whole - done) if done else None
         listener.progress(min(1.0, done / whole), left, note)
 
     # ── finals ──

@@ -29,7 +29,9 @@ def check_device(name: str) -> None:
     try:
         torch.zeros(1, device=name).add(1)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UsageError(f"--device {name}: torch cannot use it here: {str(error).splitlines()[0]}") from error
+        said = str(error).splitlines()[0]
+        why = "there is no such device; cpu and cuda are usual" if "Expected one of" in said else said
+        raise UsageError(f"--device {name}: torch cannot use it here: {why}") from error
 
 
 def check(task: Task) -> int:

@@ -118,16 +118,29 @@ class Trainer:
         order = self.rows[draws.order(self.seed, self.epoch, len(self.rows))]
         total = torch.zeros((), device=self.device)
         for number, (inputs, labels) in enumerate(self._varied(np.array_split(order, self.batches))):
-            self._set_lr(self.epoch * self.batches + number)
-            stream = draws.stream(self.seed, "mix", self.epoch, number)
-            loss = self._loss(*self._outputs(inputs, labels, stream))
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
-            if self.average is not None:
-                self.average.update_parameters(self.model)
-            total += loss.detach()
+            total += self._step(number, inputs, labels)
         return float(total) / self.batches
+
+    def step(self) -> None:
+        """One step on the epoch's first batch, which is not counted as training: to see what a step costs."""
+        self.model.train()
+        order = self.rows[draws.order(self.seed, self.epoch, len(self.rows))]
+        with torch.random.fork_rng([]):
+            torch.manual_seed(draws.key(self.seed, "dropout", self.epoch))
+            for inputs, labels in self._varied(np.array_split(order, self.batches)[:1]):
+                self._step(0, inputs, labels)
+
+    def _step(self, number: int, inputs: Tensor | list[str], labels: Tensor) -> Tensor:
+        """One step on a batch of this epoch; gives its loss."""
+        self._set_lr(self.epoch * self.batches + number)
+        stream = draws.stream(self.seed, "mix", self.epoch, number)
+        loss = self._loss(*self._outputs(inputs, labels, stream))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return loss.detach()
 
     def _outputs(
         self, inputs: Tensor | list[str], labels: Tensor, stream: np.random.Generator

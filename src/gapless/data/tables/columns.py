@@ -160,6 +160,23 @@ class Encoder:
             place += 1
         return x
 
+    def decode(self, row: NDArray[np.float32]) -> dict[str, float | str | None]:
+        """What a row (F,) of `encode` stood for, by the names of its columns, words of texts apart: None where the
+        value is missing or unknown; a value beyond what is encoded is cut."""
+        found: dict[str, float | str | None] = {}
+        values = iter(row.tolist())
+        for scale in self.scales:
+            if scale.sd is not None:
+                found[scale.name] = (next(values) * scale.sd + scale.mean) * scale.unit
+        for scale in self.scales:
+            if scale.indicated:
+                there = not next(values)
+                found[scale.name] = found.get(scale.name, scale.median) if there else None
+        codes = row[len(row) - len(self.codes) :].astype(np.int64).tolist()
+        for code, place in zip(self.codes, codes, strict=True):
+            found[code.name] = code.words[place - 1] if place else None
+        return found
+
 
 def fit(columns: Sequence[Column], develop: Index, where: str) -> Encoder:
     """Learns medians, means, spreads and words from the develop rows; constant and empty columns are left out."""

@@ -44,9 +44,27 @@ def sheet(samples: Samples) -> Sheet | None:
         page = _page(before, after, cell)
         data = _png(page)
         if len(data) <= LIMIT or cell == _CELLS[-1]:
-            uri = "data:image/png;base64," + base64.b64encode(data).decode("ascii")
-            return Sheet(uri, page.shape[1], page.shape[0], len(before), after.shape[1])
+            return Sheet(_uri(data), page.shape[1], page.shape[0], len(before), after.shape[1])
     raise AssertionError("the last cell size always returns")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture as a PNG in a data URI, with its size in pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def picture(pixels: Pixels) -> Picture:
+    """A picture uint8 (H, W, C), its longer side about as long as the longest cell of a sheet."""
+    cell = _cell(pixels, _CELLS[0])
+    return Picture(_uri(_png(cell)), cell.shape[1], cell.shape[0])
+
+
+def _uri(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode("ascii")
 
 
 def _page(before: Pixels, after: Pixels, cell: int) -> Pixels:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from gapless.diagnose.case import Case, Cause, NotAsked
 from gapless.diagnose.finding import Finding
-from gapless.evidence.recalls import wilson
+from gapless.evidence.answers.classes import wilson
 from gapless.evidence.result import Interval
 
 Index = NDArray[np.int64]
