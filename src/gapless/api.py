@@ -134,6 +134,7 @@ def tune(
     workers: int | None = None,
     device: str = "cpu",
     metric: str | None = None,
+    recipe: Recipe | None = None,
     out: str | Path | None = None,
     listener: Listener | None = None,
 ) -> Tuned:
@@ -152,6 +153,7 @@ def tune(
         workers: processes that train; None: one a core, at most 8. One worker trains in this process.
         metric: what everything is judged by: one of `gapless.metrics.METRICS` that suits the target, such as
             `balanced-accuracy`, `auc` or `log-loss` for classes, `rmse` or `mae` for numbers. None: the task's own.
+        recipe: one of your own, to be tried among the first.
         out: the run's folder; an unfinished run in it goes on. None: a fresh one below gapless-runs/.
         listener: hears how the run goes on.
 
@@ -161,7 +163,9 @@ def tune(
         BudgetError: the budget ends before there can be a result; says the smallest that would do.
     """
     folder = fresh_folder(task.name) if out is None else Path(out)
-    options = TuneOptions(folder, minutes, trials, epochs, batch_size, optimizer, ema, seed, device=device)
+    options = TuneOptions(folder, minutes, trials, epochs, batch_size, optimizer, ema, seed, device=device, recipe=recipe)
+    if recipe is not None:
+        recipe.augment.require(task.kind)
     if workers is not None:
         options = replace(options, workers=workers)
     if task.confirm is None:

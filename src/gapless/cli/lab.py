@@ -53,7 +53,7 @@ def lab(
         if name.lower() not in named:
             raise UsageError(f"there is no experiment {name!r}.{did_you_mean(name, [e.name for e in EXPERIMENTS])}")
         with stoppable(f"gapless lab {name}"):
-            setting = Lab(data=_data(data, target), model=model)
+            setting = Lab(data=own_data(data, target), model=model)
             records = [_one(named[name.lower()], setting, store, again)]
     elif everything:
         with stoppable("gapless lab --all"):
@@ -67,7 +67,8 @@ def lab(
     return 0
 
 
-def _data(source: str | None, target: str | None) -> Task | None:
+def own_data(source: str | None, target: str | None) -> Task | None:
+    """A reader's own data with its new rows; None where none is given."""
     if source is None:
         return None
     from gapless.data.door import load

@@ -15,6 +15,7 @@ from gapless.cli.diagnose import diagnose
 from gapless.cli.fit import fit
 from gapless.cli.lab import lab
 from gapless.cli.lint import lint
+from gapless.cli.pages import playground
 from gapless.cli.predict import predict
 from gapless.cli.screen import INTERRUPTED, keep_answers_apart, talk
 from gapless.cli.tune import tune
@@ -28,6 +29,7 @@ app.command()(fit)
 app.command()(predict)
 app.command()(lint)
 app.command()(lab)
+app.command()(playground)
 
 
 def main() -> NoReturn:

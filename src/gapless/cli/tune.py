@@ -22,6 +22,7 @@ from gapless.search.options import OptionError, TuneOptions
 if TYPE_CHECKING:
     from gapless.api import Tuned
     from gapless.data import Task
+    from gapless.recipe import Recipe
     from gapless.data.source import SourceOptions
 
 BEGUN = time.monotonic()
@@ -60,6 +61,12 @@ class Optimizer(Enum):
     sgd = "sgd"
 
 
+FoldCase = Annotated[bool, typer.Option("--fold-case", help="Classes that differ only by case or space are one.")]
+RecipeFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A recipe.toml of yours, to be tried among the first.")
+]
+
+
 def tune(
     context: typer.Context,
     data: Data,
@@ -94,9 +101,8 @@ def tune(
         str | None, typer.Option("--task", help="classification or regression. Default: by the target.")
     ] = None,
     metric: MetricName = None,
-    fold_case: Annotated[
-        bool, typer.Option("--fold-case", help="Classes that differ only by case or space are one.")
-    ] = False,
+    fold_case: FoldCase = False,
+    recipe: RecipeFile = None,
     group: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Says which rows belong together; folders: folder or stem.")
     ] = None,
@@ -143,7 +149,7 @@ def tune(
         loaded = time.monotonic()
         beside = "" if trials is not None else ", not counted in --minutes"
         task = paraphrased(task, translator, masked_model, device, beside)
-        options = replace(options, begun=BEGUN + time.monotonic() - loaded)
+        options = replace(options, begun=BEGUN + time.monotonic() - loaded, recipe=_recipe(recipe, task))
         if asked:  # a library that was being loaded has swallowed it
             raise KeyboardInterrupt
         tuned = _tune(task, options, command)
@@ -153,6 +159,17 @@ def tune(
         with stoppable(command):
             save(tuned, task, None, folder, folder)
     return 0
+
+
+def _recipe(path: Path | None, task: Task) -> Recipe | None:
+    """The recipe to try first; UsageError where it is none, or for another kind of data."""
+    if path is None:
+        return None
+    from gapless.recipe import Recipe
+
+    found = Recipe.load(path)
+    found.augment.require(task.kind)
+    return found
 
 
 def _options(

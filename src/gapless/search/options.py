@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gapless.errors import UsageError
 from gapless.run.surroundings import default_workers
+
+if TYPE_CHECKING:
+    from gapless.recipe import Recipe
 
 MINUTES = 5.0
 """The budget when neither minutes nor trials are given."""
@@ -29,7 +32,7 @@ class TuneOptions:
     minutes: the promise for everything, 5 where neither is given; or trials: the number of trainings in the search.
     epochs: None lets the data and the budget decide. ema: decay of averaged weights, 0 for none. begun:
     time.monotonic() when the command began, so that loading counts. translator, masked_model: what made the task's
-    paraphrases.
+    paraphrases. recipe: one of the user's own, that opens the search beside the presets.
 
     Raises:
         OptionError: a number that cannot be right.
@@ -48,6 +51,7 @@ class TuneOptions:
     begun: float | None = None
     translator: str | None = None
     masked_model: Path | None = None
+    recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
         if self.minutes is not None and self.trials is not None:

@@ -32,6 +32,8 @@ from gapless.train.loop import Plan
 
 SCHEMA = 1
 """The version of what the journal's events mean."""
+OWN = "your recipe"
+"""What a recipe that the user brought is called among those that open a search."""
 PLAINS = 3
 """Learning rates and lengths at which the plain model is in the finals, so that no gain is a badly tuned plain one."""
 FINALS_BY_TIME = ((SEEDS, budget.FINALISTS, PLAINS), (3, budget.FINALISTS, PLAINS), (3, budget.FINALISTS, 1))
@@ -113,6 +115,7 @@ def _same_run(journal: Journal, task: Task, options: TuneOptions, parameters: in
         "data": fingerprint(task),
         "translator": options.translator,
         "set of paraphrases": _paraphrases(task),
+        "recipe to try": None if options.recipe is None else options.recipe.to_dict(),
     }
     if not journal.events:
         event = {"event": "run", "schema": SCHEMA, **facts, "at": 0.0}
@@ -201,13 +204,15 @@ class _Stages:
             self.run.write({"event": "finished", "seconds": self.run.clock.spent})
 
     def _openings(self) -> dict[str, Recipe]:
-        """The plain model and the presets, each without what the model cannot take; the light one with paraphrases."""
+        """The plain model, the user's own recipe and the presets, each without what the model cannot take; the light
+        one with paraphrases."""
         kind, classes = self.task.kind, len(self.task.classes)
         found = {PLAIN: Recipe()}
-        for name, recipe in presets(kind).items():
+        own = {} if self.options.recipe is None else {OWN: self.options.recipe}
+        for name, recipe in {**own, **{f"preset {name}": recipe for name, recipe in presets(kind).items()}}.items():
             fitted = only(fit(recipe, kind, classes), self.knobs, kind, classes)
             if fitted not in found.values():
-                found[f"preset {name}"] = fitted
+                found[name] = fitted
         light = found.get("preset light", Recipe())
         for knob in self.knobs:
             if knob.name in PARAPHRASED:  # the user has had them made: they get a chance of their own

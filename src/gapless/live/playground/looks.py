@@ -28,7 +28,7 @@ PASSES = 10
 """Passes with dropout on, of which the doubt is made."""
 ASKED = 200
 """New rows on which right and wrong answers are compared by their doubt."""
-SHOWN = 12
+SHOWN = 16
 """Pictures that are shown as the network gets them."""
 PIXELS = 48
 """Sides of pictures are thinned to this before they are sent."""
