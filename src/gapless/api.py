@@ -163,7 +163,9 @@ def tune(
         BudgetError: the budget ends before there can be a result; says the smallest that would do.
     """
     folder = fresh_folder(task.name) if out is None else Path(out)
-    options = TuneOptions(folder, minutes, trials, epochs, batch_size, optimizer, ema, seed, device=device, recipe=recipe)
+    options = TuneOptions(
+        folder, minutes, trials, epochs, batch_size, optimizer, ema, seed, device=device, recipe=recipe
+    )
     if recipe is not None:
         recipe.augment.require(task.kind)
     if workers is not None:

@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "diagnose": STOREY,
     "report": (*STOREY, "search", "diagnose"),
     "lab": (*STOREY, "report"),
+    "live": (*STOREY, "report", "lab"),
 }
 ROOF = ("api", "cli", "__init__", "__main__")
 """These may import everything."""

@@ -51,7 +51,8 @@ CHALLENGES = (
     Challenge(
         "digits",
         "A hundred digits",
-        "100 digits to learn from, 600 to be asked about. Without a pillar nine in ten are right; get 92 % of them right.",
+        "100 digits to learn from, 600 to be asked about. Without a pillar nine in ten are right; get 92 % of them "
+        "right.",
         {"data": "digits", "rows": 100, "lr": 0.003, "batch": 32, "epochs": 100},
         new=0.92,
     ),

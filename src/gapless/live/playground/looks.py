@@ -45,7 +45,9 @@ class Looks:
         new = feed_of(task.confirm, trainer.scale, trainer.classes, trainer.device, trainer.memory)
         assert isinstance(new, Feed)
         self._new = new
-        self._flat = task.kind == "table" and task.shape == (2,) and not any(task.categorical) and len(task.classes) == 2
+        self._flat = (
+            task.kind == "table" and task.shape == (2,) and not any(task.categorical) and len(task.classes) == 2
+        )
         self._plane = torch.from_numpy(plane(SIDE)) if self._flat else None
         self._random = any(is_random(module) for module in trainer.model.modules())
         self._norm = _Noise(trainer.model)

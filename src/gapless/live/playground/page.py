@@ -12,6 +12,7 @@ from gapless.live.playground.training import Stage
 from gapless.live.playground.worlds import REACH
 from gapless.live.render import served
 from gapless.live.server import Site
+from gapless.report.figures import one_line
 
 NAMES = {"moons": "two moons", "circles": "two circles", "spirals": "two spirals", "digits": "digits, 8 x 8 pixels"}
 PILLARS = ("hidden", "input", "batchnorm", "decay", "jitter", "rotate", "scale", "shift", "mixup", "smoothing")
@@ -34,6 +35,4 @@ def site(stage: Stage) -> Site:
 
 
 def _called(own: Task) -> str:
-    from gapless.report.figures import one_line
-
     return f"your own: {one_line(own.name, 40)}"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gapless.data import Task
+from gapless.data import Rows, Task
 from gapless.live.playground.looks import SHOWN, Looks, pictures
 from gapless.live.playground.settings import Settings
 from gapless.live.playground.worlds import world
@@ -35,6 +35,7 @@ class Stage:
     trainings: int = 0
     """How many run at this moment: never more than one."""
     _turn: threading.Lock = field(default_factory=threading.Lock)
+    _order: threading.Lock = field(default_factory=threading.Lock)
     _newest: int = 0
 
     def train(self, sent: dict[str, Any]) -> Generator[dict[str, Any]]:
@@ -44,8 +45,9 @@ class Stage:
             UsageError: settings that cannot be.
         """
         settings = Settings.of(sent)
-        self._newest += 1
-        mine = self._newest
+        with self._order:
+            self._newest += 1
+            mine = self._newest
         with self._turn:
             self.trainings += 1
             try:
@@ -97,10 +99,13 @@ def begun(task: Task, trainer: Trainer, settings: Settings) -> dict[str, Any]:
         ),
     }
     if settings.data not in ("digits", "own"):
-        told["points"] = {"x": np.round(task.develop.x, 3).tolist(), "y": task.develop.y.tolist()}
-        few = task.confirm.take(np.arange(200))
-        told["new_points"] = {"x": np.round(few.x, 3).tolist(), "y": few.y.tolist()}
+        told["points"] = _points(task.develop)
+        told["new_points"] = _points(task.confirm.take(np.arange(200)))
     elif task.kind == "image":
         assert isinstance(trainer.feed, Feed)
         told["pictures"] = pictures(trainer.feed.raw(torch.arange(min(SHOWN, len(trainer.feed)))))
     return told
+
+
+def _points(rows: Rows) -> dict[str, Any]:
+    return {"x": rows.x.astype(np.float64).round(3).tolist(), "y": rows.y.tolist()}

@@ -56,7 +56,9 @@ def fits(own: Task) -> None:
     """UsageError where a reader's own data is nothing for the playground."""
     if own.kind == "text" or not own.classes:
         what = "texts" if own.kind == "text" else "a number to predict"
-        raise UsageError(f"--data {own.name}: the playground takes pictures and tables with classes, and this is {what}")
+        raise UsageError(
+            f"--data {own.name}: the playground takes pictures and tables with classes, and this is {what}"
+        )
 
 
 def points(shape: Literal["moons", "circles", "spirals"], n: int, seed: int) -> Rows:
