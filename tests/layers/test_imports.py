@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "diagnose": STOREY,
     "report": (*STOREY, "search", "diagnose"),
     "lab": (*STOREY, "report"),
+    "quiz": (*STOREY, "report", "lab"),
     "live": (*STOREY, "report", "lab"),
 }
 ROOF = ("api", "cli", "__init__", "__main__")

@@ -88,7 +88,8 @@ def test_a_readers_own_data() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"), [({"hidden": 2}, "hidden"), ({"width": 0}, "width"), ({"hiden": 0.1}, "hiden"), ({"lr": None}, "lr")]
+    ("sent", "said"),
+    [({"hidden": 2}, "hidden"), ({"width": 0}, "width"), ({"hiden": 0.1}, "hiden"), ({"lr": None}, "lr")],
 )
 def test_settings_that_cannot_be_are_said(sent: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):

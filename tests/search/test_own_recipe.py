@@ -25,7 +25,12 @@ def test_it_opens_the_search(tmp_path: Path) -> None:
     task = pictures()
     options = TuneOptions(tmp_path, trials=4, epochs=1, batch_size=16, workers=1, recipe=MINE)
     with pytest.raises(Interrupted):
-        tune(task, options, Silent(), lambda: (tmp_path / "journal.jsonl").exists() and "your recipe" in origins(tmp_path))
+        tune(
+            task,
+            options,
+            Silent(),
+            lambda: (tmp_path / "journal.jsonl").exists() and "your recipe" in origins(tmp_path),
+        )
     (mine,) = [e for e in events(tmp_path) if e["event"] == "candidate" and e["origin"] == "your recipe"]
     assert Recipe.from_dict(mine["recipe"]) == MINE
     other = TuneOptions(tmp_path, trials=4, epochs=1, batch_size=16, workers=1)

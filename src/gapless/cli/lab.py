@@ -77,8 +77,8 @@ def own_data(source: str | None, target: str | None) -> Task | None:
     return complete(load(source, target), None, 0)
 
 
-def _one(experiment: Experiment, setting: Lab, store: Store, again: bool) -> Record:
-    """The verdict of one experiment, kept or measured, told in three lines."""
+def measured(experiment: Experiment, setting: Lab, store: Store, again: bool) -> tuple[Record, Path]:
+    """The verdict of one experiment, kept or measured now, and its page."""
     from gapless.lab.page import page
     from gapless.lab.runner import run
 
@@ -86,7 +86,12 @@ def _one(experiment: Experiment, setting: Lab, store: Store, again: bool) -> Rec
     if found is None:
         with progress(experiment.name) as tell:
             found = run(experiment, setting, tell)
-    path = store.write(experiment, setting, found, page(experiment, found))
+    return found, store.write(experiment, setting, found, page(experiment, found))
+
+
+def _one(experiment: Experiment, setting: Lab, store: Store, again: bool) -> Record:
+    """The same, told in three lines."""
+    found, path = measured(experiment, setting, store, again)
     say(f"{found.finding.word}: {experiment.claim} [{experiment.name}, {found.seconds:.0f} s]")
     say(f"  {found.finding.because}")
     say(f"  {path}")

@@ -17,6 +17,7 @@ from gapless.cli.lab import lab
 from gapless.cli.lint import lint
 from gapless.cli.pages import playground
 from gapless.cli.predict import predict
+from gapless.cli.quiz import quiz
 from gapless.cli.screen import INTERRUPTED, keep_answers_apart, talk
 from gapless.cli.tune import tune
 from gapless.errors import GaplessError
@@ -30,6 +31,7 @@ app.command()(predict)
 app.command()(lint)
 app.command()(lab)
 app.command()(playground)
+app.command()(quiz)
 
 
 def main() -> NoReturn:

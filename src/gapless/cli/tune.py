@@ -22,8 +22,8 @@ from gapless.search.options import OptionError, TuneOptions
 if TYPE_CHECKING:
     from gapless.api import Tuned
     from gapless.data import Task
-    from gapless.recipe import Recipe
     from gapless.data.source import SourceOptions
+    from gapless.recipe import Recipe
 
 BEGUN = time.monotonic()
 
