@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "report": (*STOREY, "search", "diagnose"),
     "lab": (*STOREY, "report"),
     "quiz": (*STOREY, "report", "lab"),
-    "live": (*STOREY, "report", "lab"),
+    "live": (*STOREY, "search", "diagnose", "report", "lab"),
 }
 ROOF = ("api", "cli", "__init__", "__main__")
 """These may import everything."""

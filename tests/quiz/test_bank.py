@@ -98,9 +98,7 @@ def test_what_is_asked_for_is_measured(experiment: str) -> None:
         value = finding.numbers[question.of]
         assert correct(question, None) == "" and correct(question, finding)
         if question.kind == "number":
-            assert judge(
-                question, f"{question.scale * value.mean} %", finding
-            ).right
+            assert judge(question, f"{question.scale * value.mean} %", finding).right
             far = question.scale * (value.high + abs(value.mean)) + 10 * question.tolerance
             assert not judge(question, str(far), finding).right
             with pytest.raises(Unclear, match="a number"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +34,18 @@ def playground(
     if own is not None:
         fits(own)
     _serve(site(Stage(own)), port, quiet)
+    return 0
+
+
+def view(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run of gapless tune or diagnose.")],
+    port: Port = 0,
+    quiet: Quiet = False,
+) -> int:
+    """A page in the browser that shows a run while it goes on: the race, what is being tried, the time left."""
+    from gapless.live.watch.page import site
+
+    _serve(site(run.expanduser()), port, quiet)
     return 0
 
 
