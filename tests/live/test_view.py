@@ -76,7 +76,7 @@ def test_a_search_while_it_goes_on(finished: Finished, tmp_path: Path) -> None:
 
 def test_a_diagnosis(tmp_path: Path) -> None:
     kept = {"train": np.array([0.97]), "held": np.array([1.0, 0.0, 1.0, 1.0])}
-    training = Training(Recipe(), 0.003, 30)
+    training = Training(Recipe(), 0.003, 30, 0)
     trainings = [
         (training, "", kept),
         (replace(training, fold=1), "", kept),

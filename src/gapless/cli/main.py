@@ -15,7 +15,7 @@ from gapless.cli.diagnose import diagnose
 from gapless.cli.fit import fit
 from gapless.cli.lab import lab
 from gapless.cli.lint import lint
-from gapless.cli.pages import playground, view
+from gapless.cli.pages import compare, playground, view
 from gapless.cli.predict import predict
 from gapless.cli.quiz import quiz
 from gapless.cli.screen import INTERRUPTED, keep_answers_apart, talk
@@ -32,6 +32,7 @@ app.command()(lint)
 app.command()(lab)
 app.command()(playground)
 app.command()(view)
+app.command()(compare)
 app.command()(quiz)
 
 

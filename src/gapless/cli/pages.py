@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gapless.cli.screen import say
+from gapless.errors import UsageError
 
 if TYPE_CHECKING:
     from gapless.live.server import Site
@@ -46,6 +47,26 @@ def view(
     from gapless.live.watch.page import site
 
     _serve(site(run.expanduser()), port, quiet)
+    return 0
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN RUN ...", help="Folders of finished runs of gapless tune.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The page, one HTML file.")] = Path("compare.html"),
+) -> int:
+    """Puts finished runs side by side on a page that works offline."""
+    from gapless.api import load_result
+    from gapless.files import write_atomically
+    from gapless.live.compare import named, page
+
+    if len(runs) < 2:
+        raise UsageError(f"compare: give two runs or more, got {len(runs)}")
+    places = [run.expanduser() for run in runs]
+    found = [load_result(place).content for place in places]
+    write_atomically(out.expanduser(), page(list(zip(named(places), found, strict=True))).encode())
+    say(f"{out} (opens in any browser, works offline)")
     return 0
 
 
