@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +33,8 @@ def playground(
     from gapless.live.playground.training import Stage
     from gapless.live.playground.worlds import fits
 
+    # torch's optimizers load it, which takes a second or two: that is when the browser starts
+    threading.Thread(target=import_module, args=("torch._dynamo",), daemon=True).start()
     own = own_data(data, target)
     if own is not None:
         fits(own)
