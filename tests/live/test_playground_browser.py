@@ -14,8 +14,8 @@ from gapless.live.playground.training import Stage
 from gapless.live.server import Server
 from gapless.recipe import Recipe
 
-DONE = "document.getElementById('state').textContent.startsWith('Done')"
-TRAINS = "document.getElementById('state').textContent.startsWith('Training')"
+REST = "started > 0 && !waiting && finished === started"
+"""No training runs, and none is about to."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Generator[Open]:
         shown.size(1200, 900)
         shown.open(server.url)
         turn(shown, "epochs", 0)
-        shown.until(DONE)
+        shown.until(REST)
         yield Open(stage, server, shown)
         assert shown.problems == []
         assert {url.partition("?")[0] for url in shown.asked} == {
@@ -43,12 +43,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Generator[Open]:
 
 
 def turn(shown: Tab, slider: str, place: int) -> None:
-    """A slider put to one of its places, as a pointer does it; waits until the page trains with it."""
+    """A slider put to one of its places, as a pointer does it."""
     shown.value(
-        f"(() => {{ say(''); const s = document.getElementById('{slider}'); s.value = {place};"
+        f"(() => {{ const s = document.getElementById('{slider}'); s.value = {place};"
         "s.dispatchEvent(new Event('input', {bubbles: true})); })()"
     )
-    shown.until(f"{TRAINS} || {DONE}")
 
 
 def ink(shown: Tab, canvas: str) -> int:
@@ -62,26 +61,25 @@ def ink(shown: Tab, canvas: str) -> int:
 
 def test_sliders_work_by_keyboard_and_say_their_value(page: Open) -> None:
     shown = page.tab
-    shown.value("say(''); document.getElementById('hidden').focus()")
+    shown.value("document.getElementById('hidden').focus()")
     shown.press("ArrowRight", 3)
-    shown.until(DONE)
+    shown.until(REST)
     assert shown.value("document.getElementById('hidden').getAttribute('aria-valuetext')") == "20 %"
     assert shown.text("#hidden-value") == "20 %"
     recipe = Recipe.from_toml(shown.text("#recipe"))
     assert recipe.dropout.hidden == 0.2 and recipe.pillars() == ("dropout",)
     assert shown.text("#doubt-right").endswith("bits")
-    shown.value("say('')")
     shown.press("Home")
-    shown.until(DONE)
+    shown.until(REST)
     assert not Recipe.from_toml(shown.text("#recipe")).active
 
 
 def test_a_check_box_works_by_keyboard(page: Open) -> None:
     shown = page.tab
     for on in (True, False):
-        shown.value("say(''); document.getElementById('batchnorm').focus()")
+        shown.value("document.getElementById('batchnorm').focus()")
         shown.press(" ")
-        shown.until(DONE)
+        shown.until(REST)
         assert Recipe.from_toml(shown.text("#recipe")).batchnorm.insert is on
 
 
@@ -119,6 +117,7 @@ def test_pictures_challenges_and_the_next_training(page: Open) -> None:
     assert not shown.value("document.getElementById('rotate').closest('.slider').hidden")
     turn(shown, "epochs", 0)
     shown.until("document.getElementById('met-digits').textContent.startsWith('Not yet: new rows ')")
+    shown.until(REST)
     assert "Training pictures" in shown.text("#view-caption")
     turn(shown, "rows", 0)
     shown.until("document.getElementById('met-digits').textContent.startsWith('The data was changed')")

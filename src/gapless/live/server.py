@@ -151,8 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int, why: str) -> None:
         body = json.dumps({"error": why}).encode()
         self._head(status, "application/json", len(body))
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.wfile.write(body)
 
     def _head(self, status: int, kind: str, length: int | None) -> None:
         self.send_response(status)

@@ -2,6 +2,7 @@ const form = byId("controls");
 const names = Array.from(form.elements, (e) => e.name).filter(Boolean);
 let begin = null, frames = [], before = [], first = null, last = null, plane = null, doubts = null, varied = null;
 let running = null, challenge = null, waiting = 0, dirty = false;
+let started = 0, finished = 0; // trainings
 
 // ── what is set ──
 
@@ -61,6 +62,7 @@ async function train() {
   const mine = running = new AbortController();
   if (frames.length > 1) before = frames;
   frames = [];
+  started += 1;
   begin = first = last = plane = doubts = varied = null;
   tell();
   say("Training …");
@@ -104,6 +106,7 @@ function take(found) {
 }
 
 function ended(found) {
+  finished = started;
   if (found.end === "replaced") return say("Another page trains now: one network at a time.");
   if (found.end === "diverged") return say(found.why, true);
   const gap = 100 * (found.train - found.new);
@@ -308,7 +311,10 @@ form.addEventListener("input", (event) => {
   }
   tell();
   clearTimeout(waiting);
-  waiting = setTimeout(train, 150);
+  waiting = setTimeout(() => {
+    waiting = 0;
+    train();
+  }, 150);
 });
 byId("again").addEventListener("click", train);
 byId("stop").addEventListener("click", () => {
