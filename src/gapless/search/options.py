@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gapless.errors import UsageError
+from gapless.run.engines.place import Place
 from gapless.run.surroundings import default_workers
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class TuneOptions:
     minutes: the promise for everything, 5 where neither is given; or trials: the number of trainings in the search.
     epochs: None lets the data and the budget decide. ema: decay of averaged weights, 0 for none. begun:
     time.monotonic() when the command began, so that loading counts. translator, masked_model: what made the task's
-    paraphrases. recipe: one of the user's own, that opens the search beside the presets.
+    paraphrases. recipe: one of the user's own, that opens the search beside the presets. place: where trainings run.
 
     Raises:
         OptionError: a number that cannot be right.
@@ -51,6 +52,7 @@ class TuneOptions:
     begun: float | None = None
     translator: str | None = None
     masked_model: Path | None = None
+    place: Place = field(default_factory=Place)
     recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
@@ -64,6 +66,10 @@ class TuneOptions:
                 raise OptionError(name, f"must be at least {least}, got {value:g}")
         if self.ema >= 1:
             raise OptionError("ema", f"must be below 1, got {self.ema:g}; 0.99 is usual")
+        if self.place.engine == "ray" and self.device != "cpu" and not self.place.gpus:
+            raise UsageError(
+                f"device {self.device} on a Ray cluster: say how many GPUs each training gets, such as 0.5"
+            )
 
     @property
     def budget(self) -> float | None:
