@@ -36,7 +36,7 @@ from gapless.report.write import write
 from gapless.run.driver import Interrupted, Listener
 from gapless.run.engines.place import Place
 from gapless.run.surroundings import fresh_folder
-from gapless.search.options import TuneOptions
+from gapless.search.options import OWN, TuneOptions
 from gapless.search.space import knobs, summary
 from gapless.search.stages import tune as search
 from gapless.search.supported import check
@@ -136,6 +136,7 @@ def tune(
     workers: int | None = None,
     device: str = "cpu",
     metric: str | None = None,
+    recipe: Recipe | None = None,
     engine: Literal["local", "ray"] = "local",
     address: str | None = None,
     gpus_per_training: float = 0.0,
@@ -161,6 +162,7 @@ def tune(
             the cluster of this machine. gpus_per_training: of the cluster; 0.25 lets four trainings share one.
         metric: what everything is judged by: one of `gapless.metrics.METRICS` that suits the target, such as
             `balanced-accuracy`, `auc` or `log-loss` for classes, `rmse` or `mae` for numbers. None: the task's own.
+        recipe: one of your own, to be tried among the first.
         diagnosis: of the same task, by `gapless.diagnose`: the recipes that answer its findings open the search.
         out: the run's folder; an unfinished run in it goes on. None: a fresh one below gapless-runs/.
         listener: hears how the run goes on.
@@ -175,8 +177,11 @@ def tune(
     many = place.workers() if workers is None else workers
     how = minutes, trials, epochs, batch_size, optimizer, ema, seed, many, device
     options = TuneOptions(folder, *how, place=place)
+    if recipe is not None:
+        recipe.augment.require(task.kind)
+        options = replace(options, openings=((OWN, recipe),))
     if diagnosis is not None:
-        options = replace(options, openings=diagnosis.openings)
+        options = replace(options, openings=(*options.openings, *diagnosis.openings))
     if task.confirm is None:
         task = complete(task, None, seed)
     task = with_model(task if metric is None else replace(task, metric=metric), model)

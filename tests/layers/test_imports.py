@@ -40,6 +40,8 @@ MAY_IMPORT = {
     "diagnose": STOREY,
     "report": (*STOREY, "search", "diagnose"),
     "lab": (*STOREY, "report"),
+    "quiz": (*STOREY, "report", "lab"),
+    "live": (*STOREY, "search", "diagnose", "report", "lab"),
 }
 ROOF = ("api", "cli", "__init__", "__main__")
 """These may import everything."""

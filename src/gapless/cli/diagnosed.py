@@ -59,4 +59,4 @@ def before_search(task: Task, options: TuneOptions) -> TuneOptions:
     if found.recipes:
         say(f"Handed to the search: the recipes for {', '.join(found.recipes)}.")
     say(f"More in {folder / FILE}.")
-    return replace(options, openings=found.openings)
+    return replace(options, openings=(*options.openings, *found.openings))

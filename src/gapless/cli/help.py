@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "tune": (
         ("How long", ("minutes", "trials", "epochs", "workers", "device", "seed")),
-        ("Result", ("out", "first_diagnose", "save_model", "as_json")),
+        ("Result", ("out", "recipe", "first_diagnose", "save_model", "as_json")),
         ("Data", ("target", "text", "train_size", "test", "also", "group", "time_column", "metric", "aim")),
         ("Tables", ("ignore", "keep", "missing", "fold_case")),
         ("Pictures", ("image_size", "data_dir")),

@@ -53,7 +53,7 @@ def lab(
         if name.lower() not in named:
             raise UsageError(f"there is no experiment {name!r}.{did_you_mean(name, [e.name for e in EXPERIMENTS])}")
         with stoppable(f"gapless lab {name}"):
-            setting = Lab(data=_data(data, target), model=model)
+            setting = Lab(data=own_data(data, target), model=model)
             records = [_one(named[name.lower()], setting, store, again)]
     elif everything:
         with stoppable("gapless lab --all"):
@@ -67,7 +67,8 @@ def lab(
     return 0
 
 
-def _data(source: str | None, target: str | None) -> Task | None:
+def own_data(source: str | None, target: str | None) -> Task | None:
+    """A reader's own data with its new rows; None where none is given."""
     if source is None:
         return None
     from gapless.data.door import load
@@ -76,8 +77,8 @@ def _data(source: str | None, target: str | None) -> Task | None:
     return complete(load(source, target), None, 0)
 
 
-def _one(experiment: Experiment, setting: Lab, store: Store, again: bool) -> Record:
-    """The verdict of one experiment, kept or measured, told in three lines."""
+def measured(experiment: Experiment, setting: Lab, store: Store, again: bool) -> tuple[Record, Path]:
+    """The verdict of one experiment, kept or measured now, and its page."""
     from gapless.lab.page import page
     from gapless.lab.runner import run
 
@@ -85,7 +86,12 @@ def _one(experiment: Experiment, setting: Lab, store: Store, again: bool) -> Rec
     if found is None:
         with progress(experiment.name) as tell:
             found = run(experiment, setting, tell)
-    path = store.write(experiment, setting, found, page(experiment, found))
+    return found, store.write(experiment, setting, found, page(experiment, found))
+
+
+def _one(experiment: Experiment, setting: Lab, store: Store, again: bool) -> Record:
+    """The same, told in three lines."""
+    found, path = measured(experiment, setting, store, again)
     say(f"{found.finding.word}: {experiment.claim} [{experiment.name}, {found.seconds:.0f} s]")
     say(f"  {found.finding.because}")
     say(f"  {path}")

@@ -16,7 +16,9 @@ from gapless.cli.fit import fit
 from gapless.cli.help import Grouped
 from gapless.cli.lab import lab
 from gapless.cli.lint import lint
+from gapless.cli.pages import compare, playground, view
 from gapless.cli.predict import predict
+from gapless.cli.quiz import quiz
 from gapless.cli.screen import INTERRUPTED, keep_answers_apart, talk
 from gapless.cli.tune import tune
 from gapless.errors import GaplessError
@@ -33,6 +35,10 @@ app.command(short_help="Train the model of a finished run on all rows.")(fit)
 app.command(short_help="Answer new rows with a trained model.")(predict)
 app.command(short_help="Find mistakes in training scripts.")(lint)
 app.command(short_help="Run the claims of the lesson on this machine.")(lab)
+app.command(short_help="Turn the four pillars while a network trains, in the browser.")(playground)
+app.command(short_help="Watch a run in the browser while it goes on.")(view)
+app.command(short_help="Put finished runs side by side on a page.")(compare)
+app.command(short_help="Questions on the lesson, answered by measurement.")(quiz)
 
 
 def main() -> NoReturn:

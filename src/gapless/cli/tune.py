@@ -19,12 +19,13 @@ from gapless.cli.screen import answer, answers_alone, bar, run_shown, say, stopp
 from gapless.errors import DataError, UsageError
 from gapless.run.engines.place import Place
 from gapless.run.surroundings import fresh_folder
-from gapless.search.options import OptionError, TuneOptions
+from gapless.search.options import OWN, OptionError, TuneOptions
 
 if TYPE_CHECKING:
     from gapless.api import Tuned
     from gapless.data import Task
     from gapless.data.source import SourceOptions
+    from gapless.recipe import Recipe
     from gapless.report.handover.commands import Commands
     from gapless.report.handover.program import Source
 
@@ -94,6 +95,11 @@ class Optimizer(Enum):
     sgd = "sgd"
 
 
+RecipeFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A recipe.toml of yours, to be tried among the first.")
+]
+
+
 def tune(
     context: typer.Context,
     data: Data,
@@ -119,6 +125,7 @@ def tune(
     aim: Aim = None,
     metric: MetricName = None,
     fold_case: FoldCase = False,
+    recipe: RecipeFile = None,
     group: Group = None,
     time_column: Annotated[
         str | None, typer.Option("--time", metavar="COLUMN", help="When a row is from: the latest give the verdict.")
@@ -174,7 +181,7 @@ def tune(
         loaded = time.monotonic()
         beside = "" if trials is not None else ", not counted in --minutes"
         task = paraphrased(task, translator, masked_model, device, beside)
-        options = replace(options, begun=BEGUN + time.monotonic() - loaded)
+        options = replace(options, begun=BEGUN + time.monotonic() - loaded, openings=_own(recipe, task))
         if asked:  # a library that was being loaded has swallowed it
             raise KeyboardInterrupt
         if first_diagnose:
@@ -186,6 +193,17 @@ def tune(
         with stoppable(command):
             save(tuned, task, None, folder, folder)
     return 0
+
+
+def _own(path: Path | None, task: Task) -> tuple[tuple[str, Recipe], ...]:
+    """The recipe to try first, if any; UsageError where it is none, or for another kind of data."""
+    if path is None:
+        return ()
+    from gapless.recipe import Recipe
+
+    found = Recipe.load(path)
+    found.augment.require(task.kind)
+    return ((OWN, found),)
 
 
 def _options(

@@ -138,10 +138,14 @@ def asset(name: str) -> str:
     return (TEMPLATES / name).read_text("utf-8")
 
 
-def policy(style: str, script: str) -> str:
-    """A content security policy that allows this style sheet, this script and inlined pictures, and nothing else."""
+def policy(style: str, script: str, connects: bool = False) -> str:
+    """A content security policy that allows this style sheet, this script and inlined pictures, and nothing else.
+
+    connects: a served page may ask its own server, too.
+    """
+    asks = "connect-src 'self'; " if connects else ""
     return (
-        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; {asks}"
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -159,6 +163,11 @@ def _island(content: Content) -> Markup:
     if len(text.encode()) > ISLAND_BYTES:
         text = _json(_cut(document))
     return Markup(text)
+
+
+def island(document: Any) -> Markup:
+    """A document as JSON inside a page."""
+    return Markup(_json(document))
 
 
 def _json(document: Any) -> str:

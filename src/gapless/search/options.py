@@ -13,6 +13,8 @@ from gapless.run.surroundings import default_workers
 if TYPE_CHECKING:
     from gapless.recipe import Recipe
 
+OWN = "your recipe"
+"""What a recipe that the user brought is called among those that open a search."""
 MINUTES = 5.0
 """The budget when neither minutes nor trials are given."""
 _AT_LEAST = {"trials": 1, "epochs": 1, "batch_size": 2, "workers": 1, "seed": 0, "ema": 0}
@@ -34,7 +36,7 @@ class TuneOptions:
     epochs: None lets the data and the budget decide. ema: decay of averaged weights, 0 for none. begun:
     time.monotonic() when the command began, so that loading counts. translator, masked_model: what made the task's
     paraphrases. place: where trainings run. openings: by name, recipes that open the search beside the presets, such as
-    those of a diagnosis.
+    one of the user's own (`OWN`) and those of a diagnosis.
 
     Raises:
         OptionError: a number that cannot be right.

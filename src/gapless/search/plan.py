@@ -56,7 +56,9 @@ def make_plan(
         lengths = _lengths(run, options, openings, book, trials, plan, report)
         speed = [lengths.speed.plain, lengths.speed.recipe]
         facts = {"plain": lengths.plain, "settled": lengths.settled, "speed": speed, "enough": lengths.enough}
-        run.write({"event": "plan", "epochs": lengths.full, "chosen": options.epochs, **facts})
+        run.write(
+            {"event": "plan", "epochs": lengths.full, "chosen": options.epochs, **facts, "minutes": options.budget}
+        )
     elif options.epochs not in (None, before["chosen"]):
         begun = f"{before['chosen']}" if before["chosen"] else "a length that was measured"
         raise UsageError(f"--epochs {options.epochs}: this run was begun with {begun}; choose another --out")

@@ -1,4 +1,4 @@
-"""A real headless Chromium for the tests of the report: what it makes of a page, and what it asks of the network."""
+"""A real headless Chromium for the tests of pages: what it makes of a page, and what it asks of the network."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def binary() -> str:
     for name in NAMES:
         if path := shutil.which(name):
             return path
-    raise AssertionError(f"the report's tests need a browser: none of {', '.join(NAMES)} is on PATH; install chromium")
+    raise AssertionError(f"tests of pages need a browser: none of {', '.join(NAMES)} is on PATH; install chromium")
 
 
 @dataclass(frozen=True)

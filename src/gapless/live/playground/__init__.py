@@ -1,0 +1,1 @@
+"""A network that trains while its reader turns dropout, batch norm, decay and augmentation."""

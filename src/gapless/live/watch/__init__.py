@@ -1,0 +1,1 @@
+"""Runs while they go on, read from their journals."""
