@@ -38,7 +38,8 @@ MAY_IMPORT = {
     "evidence": (*MODELS_TRAINED, "run"),
     "search": STOREY,
     "diagnose": STOREY,
-    "report": (*STOREY, "search", "diagnose"),
+    "policies": (*STOREY, "search", "diagnose"),
+    "report": (*STOREY, "search", "diagnose", "policies"),
     "lab": (*STOREY, "report"),
 }
 ROOF = ("api", "cli", "__init__", "__main__")

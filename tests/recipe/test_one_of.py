@@ -53,7 +53,10 @@ def test_what_has_no_place_in_a_recipe_is_refused() -> None:
     ):
         with pytest.raises(UsageError, match="a recipe has a policy's steps, then one choice"):
             Augment.of(policy)
-    with pytest.raises(UsageError, match=r"recipe line 4.*there is no 'augment.one_of.0.0.strengh' in a recipe. Did you mean 'strength'"):
+    with pytest.raises(
+        UsageError,
+        match=r"recipe line 4.*there is no 'augment.one_of.0.0.strengh' in a recipe. Did you mean 'strength'",
+    ):
         Recipe.from_toml('schema = 1\n\n[augment]\none_of = [[{ op = "rotate", strengh = 3.0 }]]\n')
     with pytest.raises(UsageError, match="there is no operation 'rotaet'"):
         Recipe.from_toml('schema = 1\n[augment]\none_of = [[{ op = "rotaet", strength = 3.0 }]]\n')

@@ -121,9 +121,9 @@ class Augment(Part):
 
     ops: operations on pictures or on texts, in order; pick: None applies every op, n draws n of them (or none) for each
     picture or text. one_of: pictures only, after `ops`: each gets one of these lists of operations, all equally likely,
-    drawn anew `times` times; the sub-policies of AutoAugment are such lists. fill: what stands where a moved picture has no pixels. mixup, cutmix: the alpha of their Beta
-    distribution (Zhang et al., arXiv 1710.09412; Yun et al., arXiv 1905.04899); with both, each batch takes one of them
-    at random; texts are mixed after their embedding.
+    drawn anew `times` times; the sub-policies of AutoAugment are such lists. fill: what stands where a moved picture
+    has no pixels. mixup, cutmix: the alpha of their Beta distribution (Zhang et al., arXiv 1710.09412; Yun et al.,
+    arXiv 1905.04899); with both, each batch takes one of them at random; texts are mixed after their embedding.
     label_smoothing: the share of the target given to all classes alike (Szegedy et al., arXiv 1512.00567, section 7).
     noise: tables only: Gaussian noise on numeric columns, in standard deviations of the column.
     cutoff: texts only: the share of a text's words whose embedding is erased (Shen et al., arXiv 2009.13818).
