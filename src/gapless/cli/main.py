@@ -15,6 +15,7 @@ from gapless.cli.diagnose import diagnose
 from gapless.cli.fit import fit
 from gapless.cli.lab import lab
 from gapless.cli.lint import lint
+from gapless.cli.policy import policy
 from gapless.cli.predict import predict
 from gapless.cli.screen import INTERRUPTED, keep_answers_apart, talk
 from gapless.cli.tune import tune
@@ -24,6 +25,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 app.add_typer(augment, name="augment")
 app.command()(tune)
 app.command()(diagnose)
+app.command()(policy)
 app.command()(fit)
 app.command()(predict)
 app.command()(lint)

@@ -1,9 +1,9 @@
 """The label guard as ranges: how strong each operation may be before it changes labels on this data.
 
 Each operation is tried at strengths from weak to strong, always at the full strength, until labels are lost: until one
-class surely turns into another, or more labels are lost than is tolerated, as judged by classifiers that have learned
-such variants (see `gapless.diagnose.labels`). The last strength before that ends its range. An operation by itself is
-what is judged; two in a row may go further together than each alone.
+class surely turns into another, or too many labels are lost, as judged by classifiers that have learned such variants
+(see `gapless.diagnose.labels`). The last strength before that ends its range. An operation by itself is what is judged;
+two in a row may go further together than each alone.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from gapless.errors import DataError, UsageError
 
 SHARES = (0.05, 0.08, 0.12, 0.18, 0.25, 0.35, 0.5, 0.7, 1.0)
 """Strengths that are tried, as shares of the greatest one that the operation accepts."""
-TOLERATED, TOO_MANY = 0.05, 0.15
-"""Shares of labels lost: what is tolerated where it is sure to be above nothing, and what is not, sure or not."""
+SURELY, LIKELY = 0.1, 0.25
+"""Shares of labels lost that end a range: surely more than the first, or the second by the best guess. A judge with few
+rows to learn from also loses what has only become hard to tell, so smaller shares prove nothing."""
 ROWS = 600
 """Rows that are judged, at most."""
 FOLDS = 5
@@ -195,7 +196,7 @@ def _point(row: Row, strength: float, within: Range) -> Point:
         prior = within.record.prior
         return Point(strength, agreement, None, stay, prior is None or strength > prior.high)
     lost = (row.lost.mean, row.lost.low, row.lost.high)
-    broken = bool(stay) or lost[0] > TOO_MANY or (lost[1] > 0 and lost[0] > TOLERATED)
+    broken = bool(stay) or lost[0] > LIKELY or lost[1] > SURELY
     return Point(strength, agreement, lost, stay, broken)
 
 
