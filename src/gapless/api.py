@@ -36,8 +36,9 @@ from gapless.policies.outcome import Answer, PolicyResult
 from gapless.policies.stages import learn
 from gapless.recipe import Recipe
 from gapless.report import collect, html, text
-from gapless.report import policy as policy_report
 from gapless.report.content import Content
+from gapless.report.policies import page as policy_page
+from gapless.report.policies.words import lines as policy_lines
 from gapless.report.write import write
 from gapless.run.driver import Interrupted, Listener
 from gapless.run.surroundings import default_workers, fresh_folder
@@ -295,7 +296,7 @@ class LearnedPolicy:
     @property
     def lines(self) -> list[str]:
         """The verdict in words."""
-        return policy_report.lines(self.result)
+        return policy_lines(self.result)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
@@ -360,5 +361,5 @@ def carry_out_policy(
     result = result_of(learn(task, options, listener, stop))
     listener.phase("writing the report")
     samples = picture_samples(task, Recipe.from_dict(result.learned), options.seed)
-    policy_report.write(options.out, result, samples, command)
+    policy_page.write(options.out, result, samples, command)
     return LearnedPolicy(result, options.out)

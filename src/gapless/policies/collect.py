@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from gapless import __version__
 from gapless.evidence.paired import BEST, PLAIN, verdict
 from gapless.evidence.result import Interval
 from gapless.policies.controls import RANDOM
@@ -50,7 +49,7 @@ def result_of(learned: Learned) -> PolicyResult:
         seed=options.seed,
         data=learned.data,
         reading=seen.reading,
-        versions={"gapless": __version__, "torch": version("torch"), "python": platform.python_version()},
+        versions={"gapless": version("gapless"), "torch": version("torch"), "python": platform.python_version()},
     )
 
 

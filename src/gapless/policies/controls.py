@@ -65,5 +65,5 @@ def _published() -> dict[str, Policy]:
 def _best(nursery: Nursery, policies: dict[str, Policy], epochs: int) -> tuple[str, Recipe]:
     recipes = {name: recipe_of(policy) for name, policy in policies.items()}
     losses = nursery.losses([nursery.child(recipe, epochs) for recipe in recipes.values()])
-    name = list(recipes)[int(np.argmin(losses))]
+    name = list(recipes)[int(np.argmin([np.inf if each is None else each.mean() for each in losses]))]
     return f"{name}, the best of {len(recipes)}", recipes[name]

@@ -15,7 +15,7 @@ from gapless.augment.policies.density import merged
 from gapless.augment.policies.ppo import Ppo
 from gapless.augment.policies.space import Codes, Policy, Space
 from gapless.errors import BudgetError
-from gapless.policies.children import WARM, Nursery
+from gapless.policies.children import WARM, Losses, Nursery
 from gapless.policies.matching import Matching
 from gapless.policies.options import COST
 from gapless.recipe import Augment, Recipe
@@ -24,10 +24,12 @@ from gapless.run.job import Job, Outcome
 
 STRENGTHS = (1.0, 0.6, 0.3)
 """Shares of every range that the strength search tries a set with."""
-FINALISTS, FURTHER = 3, (1, 2)
+FINALISTS, FURTHER = 3, (2, 0)
 """Policies of the strength search that are trained on further splits, and which."""
 LONGER = 2
 """How many times as long children are there."""
+SURE = 2.0
+"""Standard errors by which the best policy must be worse than none for the answer to be none."""
 FOLDS, PROPOSED, KEPT = 3, 100, 2
 """Density matching: plain trainings, policies proposed on each fold, and how many of each are merged."""
 DRAWS, BATCH, BEST = 320, 8, 5
@@ -63,39 +65,85 @@ def strength(nursery: Nursery, space: Space, enough: Callable[[], bool]) -> Sear
     """TrivialAugment with the set and the range of its operations learned.
 
     Each operation alone, at all of its range, says which to keep; then all of them, the better half and the best
-    quarter at three shares of their ranges; then the best three beside no augmentation on further splits, twice as
-    long. What is best over all of these is the policy, if it is better than none.
+    quarter at three shares of their ranges, on another split; then the best three beside no augmentation on further
+    splits, twice as long. The best of these is the policy, unless it is surely worse than none: a child is short, and
+    what a variation gives is seen late.
     """
     names = [r.op for r in space.ranges]
-    splits = (0, *FURTHER)
-    children = len(names) + 1 + 3 * len(STRENGTHS) + len(FURTHER) * LONGER * (FINALISTS + 1)
-    epochs = max(1, int((COST["strength"] - WARM * len(splits)) * nursery.full / children))
-    alone = _gains(nursery, [space.spread([name], 1.0) for name in names], epochs, 0)
-    tried = [Tried(name, gain) for name, gain in zip(names, alone, strict=True)]
-    order = [name for _, name in sorted(zip([-g for g in alone], names, strict=True))]
-    sizes = sorted({len(names), -(-len(names) // 2), -(-len(names) // 4)}, reverse=True)
+    singly, longer, epochs = _affordable(len(names), nursery.full)
+    tried, order, sizes = list[Tried](), names, [len(names)]
+    if singly:
+        alone = _gains(nursery, [space.spread([name], 1.0) for name in names], epochs, 0)
+        tried = [Tried(name, each.mean) for name, each in zip(names, alone, strict=True)]
+        order = [names[n] for n in _best_first(alone)]
+        sizes = sorted({len(names), -(-len(names) // 2), -(-len(names) // 4)}, reverse=True)
     wanted = [(frozenset(order[:n]), share) for n in sizes for share in STRENGTHS]
     policies = list(dict.fromkeys(space.spread(kept, share) for kept, share in wanted))
-    gains = _gains(nursery, policies, epochs, 0)
-    tried += [Tried(_said(policy), gain) for policy, gain in zip(policies, gains, strict=True)]
-    ranked = [policies[n] for n in np.argsort([-g for g in gains], kind="stable")[:FINALISTS]]
-    finals = [[gains[policies.index(policy)] for policy in ranked]]
+    gains = _gains(nursery, policies, epochs, 1)
+    tried += [Tried(_said(policy), each.mean) for policy, each in zip(policies, gains, strict=True)]
+    ranked = [policies[n] for n in _best_first(gains)[:FINALISTS]]
+    finals: list[list[Gain]] = []
     for split in FURTHER:
         if not enough():
             break
-        finals.append(_gains(nursery, ranked, LONGER * epochs, split))
-    means = np.mean(finals[1:] or finals, axis=0)  # the first split chose them: where there are others, these count
-    best = int(np.argmax(means))
-    tried += [Tried(f"{_said(policy)}, further splits", float(m)) for policy, m in zip(ranked, means, strict=True)]
-    found = ranked[best] if means[best] > 0 else None
-    return Searched(found, tuple(tried), float(means[best]), _said(found))
+        finals.append(_gains(nursery, ranked, longer * epochs, split))
+    found = (
+        [_together(each) for each in zip(*finals, strict=True)]
+        if finals
+        else [gains[policies.index(p)] for p in ranked]
+    )
+    tried += [Tried(f"{_said(policy)}, further splits", each.mean) for policy, each in zip(ranked, found, strict=True)]
+    best = _best_first(found)[0]
+    kept = ranked[best] if found[best].mean + SURE * found[best].error > 0 else None
+    return Searched(kept, tuple(tried), found[best].mean, _said(kept))
 
 
-def _gains(nursery: Nursery, policies: Sequence[Policy], epochs: int, split: int) -> list[float]:
-    """By how much each policy's child has less loss than one without augmentation, trained alike."""
-    children = [nursery.child(recipe_of(p), epochs, split) for p in (None, *policies)]
-    plain, *others = nursery.losses(children)
-    return [plain - loss if np.isfinite(loss) else -1e9 for loss in others]
+def _affordable(operations: int, full: int) -> tuple[bool, int, int]:
+    """Whether operations are tried one by one, how many times as long the last children are, and the epochs of one.
+
+    Where a full training is so short that children of an epoch would cost too much, the set stays whole.
+    """
+    room = int((COST["strength"] - (1 + len(FURTHER)) * WARM) * full)
+    for singly, longer in ((True, LONGER), (True, 1), (False, 1)):
+        first = operations + 1 if singly else 0
+        children = first + 1 + (3 if singly else 1) * len(STRENGTHS) + len(FURTHER) * longer * (FINALISTS + 1)
+        if children <= room:
+            return singly, longer, room // children
+    return False, 1, 1
+
+
+@dataclass(frozen=True)
+class Gain:
+    """By how much the loss is less than without augmentation: mean over select rows, and its standard error."""
+
+    mean: float
+    error: float
+
+
+FAILED = Gain(-1e9, 0.0)
+
+
+def _gains(nursery: Nursery, policies: Sequence[Policy], epochs: int, split: int) -> list[Gain]:
+    """What each policy's child gains over one without augmentation, trained alike."""
+    plain, *others = nursery.losses([nursery.child(recipe_of(p), epochs, split) for p in (None, *policies)])
+    if plain is None:
+        raise BudgetError("the model without augmentation fails to train on from its warm start; try a smaller --lr")
+    return [FAILED if each is None else _gain(plain - each) for each in others]
+
+
+def _gain(each: Losses) -> Gain:
+    return Gain(float(each.mean()), float(each.std(ddof=1)) / len(each) ** 0.5 if len(each) > 1 else 0.0)
+
+
+def _together(gains: Sequence[Gain]) -> Gain:
+    """The mean over splits, whose rows differ."""
+    return Gain(
+        float(np.mean([g.mean for g in gains])), float(np.sqrt(np.sum([g.error**2 for g in gains]))) / len(gains)
+    )
+
+
+def _best_first(gains: Sequence[Gain]) -> list[int]:
+    return [int(n) for n in np.argsort([-g.mean for g in gains], kind="stable")]
 
 
 def _said(policy: Policy | None) -> str:
@@ -167,9 +215,9 @@ def controller(nursery: Nursery, space: Space, enough: Callable[[], bool]) -> Se
         drawn = ppo.ask(BATCH)
         codes = [space.codes(row) for row in drawn]
         gains = _gains(nursery, [space.sub_policies(c) for c in codes], epochs, 0)
-        finite = [g for g in gains if g > -1e8]
-        ppo.tell(drawn, [g if g > -1e8 else min(finite, default=0.0) for g in gains])
-        tried += zip(gains, codes, strict=True)
+        least = min((g.mean for g in gains if g is not FAILED), default=0.0)
+        ppo.tell(drawn, [least if g is FAILED else g.mean for g in gains])
+        tried += zip([g.mean for g in gains], codes, strict=True)
     best = sorted(tried, key=lambda each: -each[0])[:BEST]
     gain = float(np.mean([g for g, _ in best]))
     names = tuple(Tried(f"draw {n + 1}", g) for n, (g, _) in enumerate(tried))

@@ -229,7 +229,7 @@ class _Stages:
         half = max(1, epochs // 2)
         nursery = self._nursery("settling", rates[0], epochs)
         losses = nursery.losses([nursery.child(Recipe(), half, warm=False, lr=rate) for rate in rates])
-        return rates[int(np.argmin(losses))]
+        return rates[int(np.argmin([np.inf if each is None else each.mean() for each in losses]))]
 
     # ── the search ──
 
