@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +17,21 @@ import gapless as package
 from gapless.api import carry_out_policy
 from gapless.augment.image import Policy
 from gapless.errors import BudgetError, DataError, UsageError
+from gapless.evidence import proof
 from gapless.policies.options import PolicyOptions
 from gapless.recipe import Recipe
 from gapless.run.driver import Interrupted
 
 TINY = ("digits", "--train-size", "60", "--width", "4", "--workers", "1", "--minutes", "5")
 QUICK = ("--epochs", "2", "--lr", "0.01", "--op", "rotate", "--op", "contrast", "--op", "flip_x", "--op", "saturation")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_seeds() -> Generator[None]:
+    """Three for the verdict, however much time is left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proof, "MOST_SEEDS", proof.FEWEST_SEEDS)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gapless.errors import BudgetError
 from gapless.evidence.proof import FEWEST_SEEDS, SEEDS
 from gapless.policies.controls import GRID, SHARE
@@ -15,16 +13,10 @@ SIDES = 6
 """Models of the verdict: none, learned, random, TrivialAugment, RandAugment, a published policy."""
 LUCK = 1.15
 """By how much longer trainings may take than was measured."""
+PROPOSING = 15.0
+"""Seconds for the proposals of density matching, which train nothing."""
 STRETCH = 2
 """How many times the usual length of a training is worth its time: variations take longer to learn."""
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """full: epochs of a full training."""
-
-    full: int
-    speed: Speed
 
 
 def _trainings(options: PolicyOptions, seeds: int) -> float:
@@ -40,7 +32,8 @@ def full_length(rows: int, options: PolicyOptions, speed: Speed, clock: Clock) -
     Raises:
         BudgetError: not even the shortest fits; says the smallest budget that would do.
     """
-    left = (clock.left - CLOSING) * options.workers / LUCK
+    beside = PROPOSING if options.method == "density" else CLOSING
+    left = (clock.left - CLOSING - beside) * options.workers / LUCK
     each = max(speed.recipe, 1e-9) * 0.8  # the speed is that of an epoch over all rows
     if options.epochs is not None:
         needed = options.epochs * each * _trainings(options, FEWEST_SEEDS)

@@ -162,7 +162,8 @@ class Nursery:
             if outcome.status == "failed":
                 raise DataError(f"model {self.task.model_name}: cannot be trained: {outcome.reason}")
             if outcome.status != "paused":
-                self.run.write({"event": "warm", "split": split, "seconds": outcome.seconds, "ran": outcome.epoch})
+                facts = {"split": split, "stage": self._stage, "seconds": outcome.seconds, "ran": outcome.epoch}
+                self.run.write({"event": "warm", **facts})
 
         self.run.drive(next_work, self.plan, self._report)
 

@@ -30,7 +30,7 @@ LONGER = 2
 """How many times as long children are there."""
 SURE = 2.0
 """Standard errors by which the best policy must be worse than none for the answer to be none."""
-FOLDS, PROPOSED, KEPT = 3, 100, 2
+FOLDS, PROPOSED, KEPT = 3, 60, 2
 """Density matching: plain trainings, policies proposed on each fold, and how many of each are merged."""
 DRAWS, BATCH, BEST = 320, 8, 5
 """Controller: children, at most, how many between two steps of PPO, and how many of the best are merged."""
@@ -64,38 +64,39 @@ def recipe_of(policy: Policy | None) -> Recipe:
 def strength(nursery: Nursery, space: Space, enough: Callable[[], bool]) -> Searched:
     """TrivialAugment with the set and the range of its operations learned.
 
-    Each operation alone, at all of its range, says which to keep; then all of them, the better half and the best
-    quarter at three shares of their ranges, on another split; then the best three beside no augmentation on further
-    splits, twice as long. The best of these is the policy, unless it is surely worse than none: a child is short, and
-    what a variation gives is seen late.
+    Each operation alone, at all of its range, says which to keep; then all of them, the better three quarters and the
+    better half at three shares of their ranges, on another split; then the best beside no augmentation on further
+    splits, twice as long. All operations at their whole ranges are the policy unless another one is better by more than
+    a standard error, and none is where even that is surely worse: a child is short, what a variation gives is seen
+    late, and on few rows the best of many is the luckiest.
     """
     names = [r.op for r in space.ranges]
     singly, longer, epochs = _affordable(len(names), nursery.full)
     tried, order, sizes = list[Tried](), names, [len(names)]
     if singly:
         alone = _gains(nursery, [space.spread([name], 1.0) for name in names], epochs, 0)
-        tried = [Tried(name, each.mean) for name, each in zip(names, alone, strict=True)]
+        tried = [Tried(name, _mean(each)) for name, each in zip(names, alone, strict=True)]
         order = [names[n] for n in _best_first(alone)]
-        sizes = sorted({len(names), -(-len(names) // 2), -(-len(names) // 4)}, reverse=True)
+        sizes = sorted({len(names), -(-3 * len(names) // 4), -(-len(names) // 2)}, reverse=True)
     wanted = [(frozenset(order[:n]), share) for n in sizes for share in STRENGTHS]
     policies = list(dict.fromkeys(space.spread(kept, share) for kept, share in wanted))
     gains = _gains(nursery, policies, epochs, 1)
-    tried += [Tried(_said(policy), each.mean) for policy, each in zip(policies, gains, strict=True)]
-    ranked = [policies[n] for n in _best_first(gains)[:FINALISTS]]
-    finals: list[list[Gain]] = []
+    tried += [Tried(_said(policy), _mean(each)) for policy, each in zip(policies, gains, strict=True)]
+    # all operations at their whole ranges came first, and stay whatever they gained
+    last = [0, *[n for n in _best_first(gains) if n][: FINALISTS - 1]]
+    finals: list[list[Losses]] = []
     for split in FURTHER:
         if not enough():
             break
-        finals.append(_gains(nursery, ranked, longer * epochs, split))
-    found = (
-        [_together(each) for each in zip(*finals, strict=True)]
-        if finals
-        else [gains[policies.index(p)] for p in ranked]
-    )
-    tried += [Tried(f"{_said(policy)}, further splits", each.mean) for policy, each in zip(ranked, found, strict=True)]
+        finals.append(_gains(nursery, [policies[n] for n in last], longer * epochs, split))
+    found = [np.concatenate(each) for each in zip(*finals, strict=True)] if finals else [gains[n] for n in last]
+    tried += [Tried(f"{_said(policies[n])}, further splits", _mean(g)) for n, g in zip(last, found, strict=True)]
     best = _best_first(found)[0]
-    kept = ranked[best] if found[best].mean + SURE * found[best].error > 0 else None
-    return Searched(kept, tuple(tried), found[best].mean, _said(kept))
+    over = found[best] - found[0]
+    best = best if _mean(over) > _error(over) else 0
+    gain = _mean(found[best])
+    kept = policies[last[best]] if gain + SURE * _error(found[best]) > 0 else None
+    return Searched(kept, tuple(tried), gain, _said(kept))
 
 
 def _affordable(operations: int, full: int) -> tuple[bool, int, int]:
@@ -112,38 +113,28 @@ def _affordable(operations: int, full: int) -> tuple[bool, int, int]:
     return False, 1, 1
 
 
-@dataclass(frozen=True)
-class Gain:
-    """By how much the loss is less than without augmentation: mean over select rows, and its standard error."""
-
-    mean: float
-    error: float
+LOST = -1e9
+"""The gain of a child that failed."""
 
 
-FAILED = Gain(-1e9, 0.0)
-
-
-def _gains(nursery: Nursery, policies: Sequence[Policy], epochs: int, split: int) -> list[Gain]:
-    """What each policy's child gains over one without augmentation, trained alike."""
+def _gains(nursery: Nursery, policies: Sequence[Policy], epochs: int, split: int) -> list[Losses]:
+    """By how much each select row's loss is less with a policy's child than with one without, trained alike."""
     plain, *others = nursery.losses([nursery.child(recipe_of(p), epochs, split) for p in (None, *policies)])
     if plain is None:
         raise BudgetError("the model without augmentation fails to train on from its warm start; try a smaller --lr")
-    return [FAILED if each is None else _gain(plain - each) for each in others]
+    return [np.full_like(plain, LOST) if each is None else plain - each for each in others]
 
 
-def _gain(each: Losses) -> Gain:
-    return Gain(float(each.mean()), float(each.std(ddof=1)) / len(each) ** 0.5 if len(each) > 1 else 0.0)
+def _mean(each: Losses) -> float:
+    return float(each.mean(dtype=np.float64))
 
 
-def _together(gains: Sequence[Gain]) -> Gain:
-    """The mean over splits, whose rows differ."""
-    return Gain(
-        float(np.mean([g.mean for g in gains])), float(np.sqrt(np.sum([g.error**2 for g in gains]))) / len(gains)
-    )
+def _error(each: Losses) -> float:
+    return float(each.std(ddof=1)) / len(each) ** 0.5 if len(each) > 1 else 0.0
 
 
-def _best_first(gains: Sequence[Gain]) -> list[int]:
-    return [int(n) for n in np.argsort([-g.mean for g in gains], kind="stable")]
+def _best_first(gains: Sequence[Losses]) -> list[int]:
+    return [int(n) for n in np.argsort([-_mean(g) for g in gains], kind="stable")]
 
 
 def _said(policy: Policy | None) -> str:
@@ -215,9 +206,10 @@ def controller(nursery: Nursery, space: Space, enough: Callable[[], bool]) -> Se
         drawn = ppo.ask(BATCH)
         codes = [space.codes(row) for row in drawn]
         gains = _gains(nursery, [space.sub_policies(c) for c in codes], epochs, 0)
-        least = min((g.mean for g in gains if g is not FAILED), default=0.0)
-        ppo.tell(drawn, [least if g is FAILED else g.mean for g in gains])
-        tried += zip([g.mean for g in gains], codes, strict=True)
+        means = [_mean(each) for each in gains]
+        least = min((m for m in means if m > LOST / 2), default=0.0)
+        ppo.tell(drawn, [max(m, least) for m in means])
+        tried += zip(means, codes, strict=True)
     best = sorted(tried, key=lambda each: -each[0])[:BEST]
     gain = float(np.mean([g for g, _ in best]))
     names = tuple(Tried(f"draw {n + 1}", g) for n, (g, _) in enumerate(tried))

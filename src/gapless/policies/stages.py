@@ -16,9 +16,9 @@ from gapless.data.duplicates import fingerprint
 from gapless.errors import UsageError
 from gapless.evidence import ledger
 from gapless.evidence.paired import BEST, PLAIN, Confirmation
-from gapless.evidence.proof import Proof
+from gapless.evidence.proof import FEWEST_SEEDS, Proof
 from gapless.policies import controls
-from gapless.policies.budget import LUCK, full_length
+from gapless.policies.budget import LUCK, SIDES, full_length
 from gapless.policies.children import Ended, Nursery
 from gapless.policies.guard import Guarded, fill_of, guard, usual_ops, widest
 from gapless.policies.options import PolicyOptions
@@ -27,7 +27,7 @@ from gapless.recipe import Recipe
 from gapless.run.driver import Listener, Run
 from gapless.run.engines.local import open_engine
 from gapless.run.journal import Journal, replay
-from gapless.search.budget import CLOSING, REFIT, Speed
+from gapless.search.budget import CLOSING, REFIT, SHORTEST, Speed
 from gapless.search.plan import measured_speed
 from gapless.search.space import RATES
 from gapless.search.supported import check, check_device
@@ -244,15 +244,14 @@ class _Stages:
         """Whether there is time for more of the search before the verdict; once the search has ended, as it was."""
         if self.run.event("named") is not None or not self.ended.epochs:
             return True
-        reserve = self._seconds_of(3 * 6 * REFIT)
-        return self.run.clock.left - CLOSING > reserve
+        return self.run.clock.left - CLOSING > self._seconds_of(SIDES * FEWEST_SEEDS * REFIT)
 
     def _seconds_of(self, trainings: float) -> float:
-        """Wall seconds of full trainings, from those that ended."""
-        plan = self.run.event("plan")
+        """Wall seconds of full trainings, as the speed was measured."""
+        plan, speed = self.run.event("plan"), self.run.event("speed")
         assert plan is not None
-        each = self.ended.seconds / max(1, self.ended.epochs) * plan["epochs"]
-        return LUCK * each * trainings / self.options.workers
+        assert speed is not None
+        return LUCK * 0.8 * speed["recipe"] * plan["epochs"] * trainings / self.options.workers
 
     # ── the verdict ──
 
@@ -270,9 +269,14 @@ class _Stages:
     def _prove(self, sides: tuple[Side, ...], lr: float, epochs: int) -> None:
         """The confirm rows are opened here, and only here."""
         run = self.run
-        if run.event("named") is None:
+        named = run.event("named")
+        if named is None:
             recipes = {name: [of(s).to_dict() for s in range(2)] for name, _, of in sides}
-            run.write({"event": "named", "recipes": recipes, "lr": lr, "epochs": epochs})
+            affordable = self._affordable(len(sides), epochs)
+            run.write({"event": "named", "recipes": recipes, "lr": lr, "epochs": affordable})
+            named = run.event("named")
+        assert named is not None
+        epochs = int(named["epochs"])
         if run.event("opened") is None:
             facts = [run.event("policy"), run.event("named")]
             plain = [{k: v for k, v in f.items() if k not in ("at", "task")} for f in facts if f]
@@ -282,6 +286,14 @@ class _Stages:
         run.listener.phase("confirming")
         proof = Proof(run, self.seen, self._full(epochs), self.options.seed, self._room, True, self._report)
         proof.compare([(name, _setup(of, lr, epochs)) for name, _, of in sides])
+
+    def _affordable(self, sides: int, epochs: int) -> int:
+        """Epochs of the verdict's trainings: those of a full one, or what is left for where the search took longer."""
+        needed = self._seconds_of(sides * FEWEST_SEEDS * REFIT)
+        left = max(0.0, self.run.clock.left - CLOSING)
+        return (
+            epochs if self.options.epochs is not None or needed <= left else max(SHORTEST, int(epochs * left / needed))
+        )
 
     def _full(self, epochs: int) -> Plan:
         return Plan(epochs, self.options.batch_size, self.options.optimizer, device=self.options.device)
@@ -297,11 +309,12 @@ class _Stages:
     def _costs(self, epochs: int) -> dict[str, float]:
         """In full trainings, of four fifths of the rows, by stage; from the journal, so that every sitting says the
         same."""
-        spent = {"settling": 0.0, "search": 0.0, "controls": 0.0, "verdict": REFIT * len(self.seen.entries)}
-        for event in self.run.events("child"):
+        named = self.run.event("named") or {"epochs": epochs}
+        verdict = REFIT * len(self.seen.entries) * named["epochs"] / epochs
+        spent = {"settling": 0.0, "search": 0.0, "controls": 0.0, "verdict": verdict}
+        for event in [*self.run.events("child"), *self.run.events("warm")]:
             spent[event["stage"]] += event["ran"] / epochs
-        for name in ("warm", "match"):
-            spent["search"] += sum(e["ran"] for e in self.run.events(name)) / epochs
+        spent["search"] += sum(e["ran"] for e in self.run.events("match")) / epochs
         return spent
 
     def _finish(self) -> None:
