@@ -31,7 +31,7 @@ from gapless.evidence.result import Interval, Result, VerdictWord
 from gapless.evidence.rivals import rivals
 from gapless.policies.collect import result_of
 from gapless.policies.options import MINUTES as POLICY_MINUTES
-from gapless.policies.options import Method, PolicyOptions
+from gapless.policies.options import USUAL, Method, PolicyOptions
 from gapless.policies.outcome import Answer, PolicyResult
 from gapless.policies.stages import learn
 from gapless.recipe import Recipe
@@ -307,7 +307,7 @@ def learn_policy(
     *,
     model: str | Callable[[], nn.Module] | None = None,
     minutes: float = POLICY_MINUTES,
-    method: Method = "strength",
+    method: Method | None = None,
     ops: Sequence[str] = (),
     guard: bool = True,
     epochs: int | None = None,
@@ -330,8 +330,8 @@ def learn_policy(
         task: pictures or texts, with classes. Without confirm rows a share is put aside, as `tune` does.
         model: as for `tune`.
         minutes: for everything, the verdict included.
-        method: `strength`, one operation a picture, the set and the range of operations learned (after TrivialAugment,
-            arXiv 2103.10158); `density`, Fast AutoAugment's (arXiv 1905.00397); `controller`, AutoAugment's with PPO
+        method: None takes density for pictures, strength for texts. `strength`, one operation a picture, the set and
+            the range of operations learned (after TrivialAugment, arXiv 2103.10158); `density`, Fast AutoAugment's (arXiv 1905.00397); `controller`, AutoAugment's with PPO
             (arXiv 1805.09501). Texts take `strength` only.
         ops: operations to draw from; empty for the usual ones of this kind of data.
         guard: whether operations stay in the ranges in which labels survive on this data.
@@ -347,7 +347,7 @@ def learn_policy(
     """
     folder = fresh_folder(f"policy-{task.name}") if out is None else Path(out)
     how = epochs, lr, batch_size, optimizer, seed, default_workers() if workers is None else workers, device
-    options = PolicyOptions(folder, minutes, method, tuple(ops), guard, *how)
+    options = PolicyOptions(folder, minutes, method or USUAL.get(task.kind, "strength"), tuple(ops), guard, *how)
     if task.confirm is None:
         task = complete(task, None, seed)
     command = f"gapless.learn_policy(task, out={str(folder)!r})"

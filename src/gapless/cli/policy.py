@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,12 +37,12 @@ def policy(
     ] = None,
     minutes: Annotated[float, typer.Option(help="Time for everything.")] = 5.0,
     method: Annotated[
-        Search,
+        Search | None,
         typer.Option(
-            help="strength: one operation a picture, its set and range learned; density: Fast AutoAugment's; "
+            help="Default: density for pictures, strength for texts. strength: one operation a picture, its set and range learned; density: Fast AutoAugment's; "
             "controller: AutoAugment's, by PPO."
         ),
-    ] = Search.strength,
+    ] = None,
     op: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="An operation to draw from; repeatable. Default: the usual ones."),
@@ -71,14 +72,16 @@ def policy(
     with stoppable(command) as asked:
         from gapless.data.source import SourceOptions
         from gapless.models import ModelOptions
-        from gapless.policies.options import PolicyOptions
+        from gapless.policies.options import USUAL, PolicyOptions
 
         how = epochs, lr, batch_size, optimizer.value, seed, workers or default_workers(), device, BEGUN
-        options = PolicyOptions(folder, minutes, method.value, tuple(op or ()), guard, *how)
+        options = PolicyOptions(folder, minutes, (method or Search.strength).value, tuple(op or ()), guard, *how)
         source = SourceOptions(data_dir, test, target, train_size, seed, image_size, text=text)
         task = task_of(data, source, model, ModelOptions(width, depth))
         if asked:  # a library that was being loaded has swallowed it
             raise KeyboardInterrupt
+        if method is None:
+            options = replace(options, method=USUAL.get(task.kind, "strength"))
         found = _learned(task, options, command)
     for line in ["", *found.lines, "", f"Written to {folder}: policy.toml, recipe.toml, result.json, report.html."]:
         say(line)
