@@ -330,9 +330,9 @@ def learn_policy(
         task: pictures or texts, with classes. Without confirm rows a share is put aside, as `tune` does.
         model: as for `tune`.
         minutes: for everything, the verdict included.
-        method: None takes density for pictures, strength for texts. `strength`, one operation a picture, the set and
-            the range of operations learned (after TrivialAugment, arXiv 2103.10158); `density`, Fast AutoAugment's (arXiv 1905.00397); `controller`, AutoAugment's with PPO
-            (arXiv 1805.09501). Texts take `strength` only.
+        method: `strength`, one operation a picture, the set and the range of operations learned (after TrivialAugment,
+            arXiv 2103.10158); `density`, Fast AutoAugment's (arXiv 1905.00397); `controller`, AutoAugment's with PPO
+            (arXiv 1805.09501). None takes density for pictures. Texts have strength only.
         ops: operations to draw from; empty for the usual ones of this kind of data.
         guard: whether operations stay in the ranges in which labels survive on this data.
         epochs, lr: of a full training; what is None is settled first.

@@ -39,8 +39,8 @@ def policy(
     method: Annotated[
         Search | None,
         typer.Option(
-            help="Default: density for pictures, strength for texts. strength: one operation a picture, its set and range learned; density: Fast AutoAugment's; "
-            "controller: AutoAugment's, by PPO."
+            help="strength: one operation a picture, its set and range learned; density: Fast AutoAugment's; "
+            "controller: AutoAugment's, by PPO. Default: density for pictures, strength for texts."
         ),
     ] = None,
     op: Annotated[
