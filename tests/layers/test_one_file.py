@@ -76,7 +76,9 @@ def test_an_image_operation() -> None:
     own = {name: home(op.function) for name, op in image.OPS.items()}
     kinds = {kind.__name__.lower() for kind in Element.__subclasses__()}
     found = places(
-        set(own) - kinds, ("augment/image", "augment/policies", "augment/mix.py", "augment/policy_file.py", *ABOVE), own.values()
+        set(own) - kinds,
+        ("augment/image", "augment/policies", "augment/mix.py", "augment/policy_file.py", *ABOVE),
+        own.values(),
     )
     only_there(found, own, {})
 
