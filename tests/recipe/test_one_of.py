@@ -9,7 +9,7 @@ from gapless.augment.image import Choice, Policy, Step, preset, rand_augment, ru
 from gapless.augment.text import Policy as TextPolicy
 from gapless.augment.text import Step as TextStep
 from gapless.errors import UsageError
-from gapless.recipe import Augment, Recipe
+from gapless.recipe import Augment, Op, Recipe
 
 AS_THEY_ARE = ("autoaugment_svhn", "autoaugment_cifar10", "trivial_augment", "rand_augment", "classic")
 
@@ -61,5 +61,5 @@ def test_what_has_no_place_in_a_recipe_is_refused() -> None:
     with pytest.raises(UsageError, match="there is no operation 'rotaet'"):
         Recipe.from_toml('schema = 1\n[augment]\none_of = [[{ op = "rotaet", strength = 3.0 }]]\n')
     with pytest.raises(UsageError, match="one_of is for operations on pictures"):
-        Augment.model_validate({"one_of": [[{"op": "swap", "strength": 0.1}]]})
+        Augment(one_of=((Op(op="swap", strength=0.1),),))
     assert image.Policy(()) == Augment().policy()
