@@ -37,7 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "real_proposals: joint proposals by TPE, where others are drawn at random")
     os.environ[VARIABLE] = tempfile.mkdtemp(prefix="gapless-ledger-")  # of fixtures that several tests share
     torch.set_num_threads(1)
-    settings.register_profile("gapless", deadline=None)  # a busy machine is no failure
+    # A busy machine is no failure; the long form draws other examples each time, the short one the same.
+    settings.register_profile("gapless", deadline=None, derandomize=not config.getoption("--truth"))
     settings.load_profile("gapless")
 
 

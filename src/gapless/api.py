@@ -41,6 +41,7 @@ from gapless.report.policies import page as policy_page
 from gapless.report.policies.words import lines as policy_lines
 from gapless.report.write import write
 from gapless.run.driver import Interrupted, Listener
+from gapless.run.engines.place import Place
 from gapless.run.surroundings import default_workers, fresh_folder
 from gapless.search.budget import CLOSING
 from gapless.search.options import TuneOptions
@@ -143,6 +144,9 @@ def tune(
     workers: int | None = None,
     device: str = "cpu",
     metric: str | None = None,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    gpus_per_training: float = 0.0,
     out: str | Path | None = None,
     listener: Listener | None = None,
 ) -> Tuned:
@@ -158,7 +162,10 @@ def tune(
         minutes: for everything; 5 where neither is given. trials: instead, the number of trainings in the search.
         epochs: length of a training; None lets the data and the time decide.
         ema: judge averaged weights, of this decay (such as 0.99); 0: not.
-        workers: processes that train; None: one a core, at most 8. One worker trains in this process.
+        workers: processes that train; None: one a core, at most 8; on a cluster what fits. One worker trains in this
+            process.
+        engine: `local`, or `ray` for tasks on a Ray cluster that is up. address: of its head; None: RAY_ADDRESS, or
+            the cluster of this machine. gpus_per_training: of the cluster; 0.25 lets four trainings share one.
         metric: what everything is judged by: one of `gapless.metrics.METRICS` that suits the target, such as
             `balanced-accuracy`, `auc` or `log-loss` for classes, `rmse` or `mae` for numbers. None: the task's own.
         out: the run's folder; an unfinished run in it goes on. None: a fresh one below gapless-runs/.
@@ -170,9 +177,10 @@ def tune(
         BudgetError: the budget ends before there can be a result; says the smallest that would do.
     """
     folder = fresh_folder(task.name) if out is None else Path(out)
-    options = TuneOptions(folder, minutes, trials, epochs, batch_size, optimizer, ema, seed, device=device)
-    if workers is not None:
-        options = replace(options, workers=workers)
+    place = Place(engine, address, gpus_per_training)
+    many = place.workers() if workers is None else workers
+    how = minutes, trials, epochs, batch_size, optimizer, ema, seed, many, device
+    options = TuneOptions(folder, *how, place=place)
     if task.confirm is None:
         task = complete(task, None, seed)
     task = with_model(task if metric is None else replace(task, metric=metric), model)

@@ -19,7 +19,7 @@ from gapless.augment.image import ops as image
 from gapless.augment.image.algebra import Element
 from gapless.augment.text import ops as text
 from gapless.metrics import METRICS
-from gapless.run.engines import local
+from gapless.run.engines import local, ray
 from gapless.search.space import KNOBS
 
 Places = dict[str, set[str]]
@@ -156,9 +156,10 @@ def test_a_metric() -> None:
 
 
 def test_an_engine() -> None:
-    """An engine is a class in a file of run/engines and chosen there."""
-    own = {name: home(engine) for name, engine in (("Inline", local.Inline), ("Processes", local.Processes))}
-    only_there(places(own, ABOVE, own.values()), own, {})
+    """An engine is a class in a file of run/engines, chosen by the `Place` beside it."""
+    engines = (("Inline", local.Inline), ("Processes", local.Processes), ("RayTasks", ray.RayTasks))
+    own = {name: home(engine) for name, engine in engines}
+    only_there(places(own, ABOVE, own.values()), own, {"run/engines/place.py": "says which engine is opened"})
 
 
 # ── the counting sees what it is to see ──

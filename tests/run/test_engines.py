@@ -19,9 +19,11 @@ from torch import Tensor, nn
 from gapless.data import Rows, Task
 from gapless.errors import DataError
 from gapless.recipe import Augment, Op, Recipe, preset
-from gapless.run.engines import local
+from gapless.run.engines import local, watch
 from gapless.run.engines.engine import Engine
-from gapless.run.engines.local import Inline, Processes, open_engine
+from gapless.run.engines.local import Inline, Processes
+from gapless.run.engines.place import Place
+from gapless.run.engines.watch import Watch
 from gapless.run.job import Job, Outcome
 from gapless.train.loop import Plan
 
@@ -160,7 +162,7 @@ def test_room(workers: Processes, mood: Path, tmp_path: Path) -> None:
 
 
 def test_one_worker_is_this_process() -> None:
-    executor = open_engine(pictures(60), 0, 1, lambda: False)
+    executor = Place().open(pictures(60), 0, 1, lambda: False)
     assert isinstance(executor, Inline)
     executor.close()
 
@@ -237,8 +239,8 @@ def test_a_worker_that_hangs_is_ended(
     outcomes(workers, [job(1, tmp_path)])
     pid = lingering(workers, mood, tmp_path)
     assert workers.wait(0.3) == []
-    monkeypatch.setattr(local, "SILENCE", 0.5)
-    monkeypatch.setattr(local, "SILENCES", 0)
+    monkeypatch.setattr(watch, "SILENCE", 0.5)
+    monkeypatch.setattr(watch, "SILENCES", 0)
     assert lost(workers, mood).reason.startswith("the training gave no sign of life for ")
     assert not running(pid)
     assert outcomes(workers, [job(2, tmp_path)])[2].status == "done"
@@ -255,12 +257,12 @@ def test_before_the_first_epoch_of_all_patience_counts(mood: Path, tmp_path: Pat
 
 def test_a_driver_that_slept_holds_nothing_against_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(local.time, "monotonic", lambda: now)
-    watch = local._Watch()  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(watch.time, "monotonic", lambda: now)
+    slept = Watch(60.0)
     now += 3
-    assert watch.look() == 3
+    assert slept.look() == 3
     now += 3600  # Ctrl-Z
-    assert watch.look() == 13
+    assert slept.look() == 13
 
 
 def test_a_worker_that_dies_while_it_has_nothing_to_do(workers: Processes, mood: Path, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from gapless.cli.augment import paraphrased
 from gapless.cli.predict import remember, save
 from gapless.cli.screen import answers_alone, bar, run_shown, say, stoppable
 from gapless.errors import DataError, UsageError
-from gapless.run.surroundings import default_workers, fresh_folder
+from gapless.run.engines.place import Place
+from gapless.run.surroundings import fresh_folder
 from gapless.search.options import OptionError, TuneOptions
 
 if TYPE_CHECKING:
@@ -52,6 +53,21 @@ MetricName = Annotated[
 MaskedModel = Annotated[
     Path | None,
     typer.Option(help="English texts: the folder of a masked language model that puts in other words, likewise."),
+]
+
+
+class Engine(Enum):
+    local = "local"
+    ray = "ray"
+
+
+EngineName = Annotated[Engine, typer.Option(help="local: processes of this machine; ray: a Ray cluster that is up.")]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="ray: of the cluster. Default: RAY_ADDRESS, or the one of this machine."),
+]
+GpusPerTraining = Annotated[
+    float, typer.Option("--gpus-per-training", help="ray: 0.25 lets four trainings share a GPU of the cluster.")
 ]
 
 
@@ -121,6 +137,9 @@ def tune(
     seed: Annotated[int, typer.Option(help="Decides every random draw.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes that train. Default: one a core, at most 8.")] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
+    engine: EngineName = Engine.local,
+    address: Address = None,
+    gpus: GpusPerTraining = 0.0,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; an unfinished run in it goes on.")] = None,
     save_model: SaveModel = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print result.json to standard output.")] = False,
@@ -129,8 +148,9 @@ def tune(
     folder = out or fresh_folder(data)
     command = repeated(context.obj, folder)
     options = _options(
-        folder, minutes, trials, epochs, batch_size, optimizer, ema, seed, workers, device, translator, masked_model
-    )
+        folder, minutes, trials, epochs, batch_size, optimizer, ema, seed, workers, device,
+        Place(engine.value, address, gpus), translator, masked_model,
+    )  # fmt: skip
     with stoppable(command) as asked:
         from gapless.models import ModelOptions
 
@@ -166,14 +186,15 @@ def _options(
     seed: int,
     workers: int | None,
     device: str,
+    place: Place,
     translator: str | None,
     masked_model: Path | None,
 ) -> TuneOptions:
     """What was chosen, or an error in the command line's own words."""
-    workers = default_workers() if workers is None else workers
+    workers = place.workers() if workers is None else workers
     chosen = minutes, trials, epochs, batch_size, optimizer.value, ema, seed, workers, device
     try:
-        return TuneOptions(folder, *chosen, translator=translator, masked_model=masked_model)
+        return TuneOptions(folder, *chosen, translator=translator, masked_model=masked_model, place=place)
     except OptionError as error:
         raise UsageError(f"--{error.option.replace('_', '-')} {error.problem}") from error
 

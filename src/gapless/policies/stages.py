@@ -25,7 +25,7 @@ from gapless.policies.options import PolicyOptions
 from gapless.policies.searchers import SEARCHES, Searched, Tried, recipe_of
 from gapless.recipe import Recipe
 from gapless.run.driver import Listener, Run
-from gapless.run.engines.local import open_engine
+from gapless.run.engines.place import Place
 from gapless.run.journal import Journal, replay
 from gapless.search.budget import CLOSING, REFIT, SHORTEST, Speed
 from gapless.search.plan import measured_speed
@@ -90,7 +90,7 @@ def learn(task: Task, options: PolicyOptions, listener: Listener, stop: Callable
             task,
             journal,
             (ended, seen),
-            lambda: open_engine(task, options.seed, options.workers, stop, options.minutes),
+            lambda: Place().open(task, options.seed, options.workers, stop, options.minutes),
             listener,
             stop,
             options.minutes,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gapless.errors import UsageError
+from gapless.run.engines.place import Place
 from gapless.run.surroundings import default_workers
 
 MINUTES = 5.0
@@ -29,7 +30,7 @@ class TuneOptions:
     minutes: the promise for everything, 5 where neither is given; or trials: the number of trainings in the search.
     epochs: None lets the data and the budget decide. ema: decay of averaged weights, 0 for none. begun:
     time.monotonic() when the command began, so that loading counts. translator, masked_model: what made the task's
-    paraphrases.
+    paraphrases. place: where trainings run.
 
     Raises:
         OptionError: a number that cannot be right.
@@ -48,6 +49,7 @@ class TuneOptions:
     begun: float | None = None
     translator: str | None = None
     masked_model: Path | None = None
+    place: Place = field(default_factory=Place)
 
     def __post_init__(self) -> None:
         if self.minutes is not None and self.trials is not None:
@@ -60,6 +62,10 @@ class TuneOptions:
                 raise OptionError(name, f"must be at least {least}, got {value:g}")
         if self.ema >= 1:
             raise OptionError("ema", f"must be below 1, got {self.ema:g}; 0.99 is usual")
+        if self.place.engine == "ray" and self.device != "cpu" and not self.place.gpus:
+            raise UsageError(
+                f"device {self.device} on a Ray cluster: say how many GPUs each training gets, such as 0.5"
+            )
 
     @property
     def budget(self) -> float | None:

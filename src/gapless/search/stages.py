@@ -18,7 +18,6 @@ from gapless.metrics import usual
 from gapless.recipe import Recipe
 from gapless.recipe.shipped import presets
 from gapless.run.driver import Listener, Run, Work
-from gapless.run.engines.local import open_engine
 from gapless.run.journal import Journal
 from gapless.search import budget
 from gapless.search.book import FINALS, PLAIN, Book, Candidate, event_of
@@ -68,7 +67,8 @@ def tune(task: Task, options: TuneOptions, listener: Listener, stop: Callable[[]
         DataError: the model does not work on the data, or the disk is full.
         Interrupted: `stop` said so.
     """
-    check_device(options.device)
+    if options.place.engine == "local":  # on a cluster the nodes have it
+        check_device(options.device)
     require_groups(task)
     parameters = check(task)
     with Journal(options.out / "journal.jsonl") as journal:
@@ -78,7 +78,7 @@ def tune(task: Task, options: TuneOptions, listener: Listener, stop: Callable[[]
             task,
             journal,
             (book, confirmation),
-            lambda: open_engine(task, options.seed, options.workers, stop, options.budget),
+            lambda: options.place.open(task, options.seed, options.workers, stop, options.budget),
             listener,
             stop,
             options.budget,

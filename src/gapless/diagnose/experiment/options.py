@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from gapless.errors import UsageError
+from gapless.run.engines.place import Place
 
 MINUTES = 1.0
 """The budget where none is given."""
@@ -19,7 +20,7 @@ class DiagnoseOptions:
     """What the user chose.
 
     epochs, lr: how the user trains the model; what is None is settled first. minutes: for everything. begun:
-    time.monotonic() when the command began.
+    time.monotonic() when the command began. place: where trainings run.
 
     Raises:
         UsageError: a number that cannot be right.
@@ -35,6 +36,7 @@ class DiagnoseOptions:
     workers: int = 1
     device: str = "cpu"
     begun: float | None = None
+    place: Place = field(default_factory=Place)
 
     def __post_init__(self) -> None:
         positive = {"minutes": self.minutes, "lr": self.lr}

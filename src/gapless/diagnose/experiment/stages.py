@@ -21,7 +21,6 @@ from gapless.diagnose.finding import Absent, Finding, Reference, ranked
 from gapless.errors import BudgetError, DataError, UsageError
 from gapless.recipe import Recipe
 from gapless.run.driver import Listener, Run, Work
-from gapless.run.engines.local import open_engine
 from gapless.run.job import Job, Outcome
 from gapless.run.journal import Journal
 from gapless.train.loop import Plan
@@ -58,7 +57,7 @@ def measure(task: Task, options: DiagnoseOptions, listener: Listener, stop: Call
             task,
             journal,
             (measured,),
-            lambda: open_engine(task, options.seed, options.workers, stop, options.minutes),
+            lambda: options.place.open(task, options.seed, options.workers, stop, options.minutes),
             listener,
             stop,
             options.minutes,

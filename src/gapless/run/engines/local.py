@@ -18,16 +18,11 @@ from typing import TYPE_CHECKING, Any
 from gapless.data import Task
 from gapless.errors import DataError
 from gapless.functions import current_folder_first, output_apart
-from gapless.run.engines.engine import Engine
+from gapless.run.engines.watch import SIGN, Watch, given_up
 from gapless.run.job import Job, Outcome, run
 
 if TYPE_CHECKING:
     from gapless.train.loop import Plan
-
-SIGN = 1.0
-"""Seconds between the signs of life of a worker, at least."""
-SILENCE, SILENCES = 120.0, 20
-"""A worker is given up after so many seconds of silence, or so many times the longest silence that ended, if longer."""
 
 
 class Inline:
@@ -38,7 +33,7 @@ class Inline:
     def __init__(self, task: Task, seed: int, stop: Callable[[], bool]):
         self._task, self._seed, self._stop = task, seed, stop
         self._jobs: deque[tuple[Job, Plan]] = deque()
-        _prepare_training()
+        prepare_training()
 
     def room(self) -> bool:
         return not self._jobs
@@ -69,20 +64,6 @@ class _Worker:
     heard: float = 0.0
 
 
-class _Watch:
-    """Time as far as this process looked: a driver that was stopped itself holds nothing against its workers."""
-
-    def __init__(self) -> None:
-        self._seen = time.monotonic()
-        self._shown = 0.0
-
-    def look(self) -> float:
-        now = time.monotonic()
-        self._shown += min(now - self._seen, 10.0)
-        self._seen = now
-        return self._shown
-
-
 class Processes:
     """One process a worker, started afresh (spawn), so that it is safe with threads and CUDA.
 
@@ -102,14 +83,14 @@ class Processes:
         self._context = multiprocessing.get_context("spawn")
         with _born_deaf():  # Python's own process that tracks it is begun here
             self._stop = self._context.Event()
-        self._task, self._seed, self._patience = task, seed, patience
-        self._watch, self._longest = _Watch(), 0.0
+        self._task, self._seed = task, seed
+        self._watch = Watch(patience)
         self._workers = [self._start() for _ in range(workers)]
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(theirs, self._seed, self._stop, os.getpid()), daemon=True)
-        with _sendable(), _born_deaf(), current_folder_first():  # a model of the user's is found where it was
+        with sendable(), _born_deaf(), current_folder_first():  # a model of the user's is found where it was
             task = ForkingPickler.dumps(self._task)
             process.start()
         theirs.close()
@@ -168,7 +149,7 @@ class Processes:
         except (EOFError, OSError):
             worker.process.join()
             return self._lost(worker, f"the worker process died (exit code {worker.process.exitcode})")
-        self._longest = max(self._longest, now - worker.heard)
+        self._watch.ended(now - worker.heard)
         worker.heard = now
         if said is not None:
             worker.job = None
@@ -177,10 +158,10 @@ class Processes:
     def _silent(self, worker: _Worker, now: float) -> Outcome | None:
         """None, or the loss of a worker that has been silent for too long."""
         silence = now - worker.heard
-        if silence <= (max(SILENCE, SILENCES * self._longest) if self._longest else self._patience):
+        if not self._watch.too_long(silence):
             return None
         worker.process.kill()
-        return self._lost(worker, f"the training gave no sign of life for {silence:.0f} s and was ended")
+        return self._lost(worker, given_up(silence))
 
     def _lost(self, worker: _Worker, reason: str) -> Outcome:
         assert worker.job is not None
@@ -202,7 +183,8 @@ class Processes:
 
 
 @contextmanager
-def _sendable() -> Generator[None]:
+def sendable() -> Generator[None]:
+    """What is pickled within is the user's; that it cannot be comes back as a DataError."""
     try:
         yield
     except Exception as error:  # pickle raises its own errors, TypeError and AttributeError
@@ -229,18 +211,8 @@ def _born_deaf() -> Generator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
-def open_engine(task: Task, seed: int, workers: int, stop: Callable[[], bool], minutes: float | None = None) -> Engine:
-    """`Inline` for one worker, else `Processes`. `stop` is asked after each epoch of a job in this process.
-
-    Args:
-        minutes: the budget; a first epoch that takes as long, and 2 minutes, is not waited for in other processes.
-    """
-    if workers == 1:
-        return Inline(task, seed, stop)
-    return Processes(task, seed, workers, *([] if minutes is None else [max(SILENCE, 60 * minutes)]))
-
-
-def _prepare_training() -> None:
+def prepare_training() -> None:
+    """What a process does before it trains: one thread for torch, and memory that is not handed back in between."""
     import torch
 
     from gapless.train.memory import keep_big_blocks
@@ -260,7 +232,7 @@ def _work(pipe: Connection, seed: int, stop: Any, parent: int) -> None:
         task: Task = pipe.recv()
     except EOFError:  # the driver is gone
         return
-    _prepare_training()
+    prepare_training()
     told = time.monotonic()
 
     def stopping() -> bool:
