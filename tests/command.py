@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from gapless.cli import diagnose, tune
+from gapless.cli import diagnose, policy, tune
 from gapless.cli import main as cli
 from gapless.evidence.ledger import VARIABLE
 
@@ -54,7 +54,7 @@ def gapless(*arguments: object, ledger: Path | None = None) -> Ran:
         redirect_stderr(err),
     ):
         patch.setenv(VARIABLE, str(ledger or own))
-        for part in (tune, diagnose):
+        for part in (tune, diagnose, policy):
             patch.setattr(part, "BEGUN", time.monotonic())
         code = cli.run([str(a) for a in arguments])
     return Ran(code, out.getvalue(), err.getvalue())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gapless import augment, batchnorm, decay, dropout
-    from gapless.api import Tuned, load_result, tune
+    from gapless.api import LearnedPolicy, Tuned, learn_policy, load_result, tune
     from gapless.data import Rows, Task
     from gapless.data.door import load
     from gapless.diagnose import diagnose
@@ -22,12 +22,14 @@ __version__ = "0.1.0"
 _HOME = {
     "DataError": "gapless.errors",
     "GaplessError": "gapless.errors",
+    "LearnedPolicy": "gapless.api",
     "Recipe": "gapless.recipe",
     "Rows": "gapless.data",
     "Task": "gapless.data",
     "TrainedModel": "gapless.train.trained",
     "Tuned": "gapless.api",
     "UsageError": "gapless.errors",
+    "learn_policy": "gapless.api",
     "load": "gapless.data.door",
     "load_model": "gapless.train.trained",
     "load_result": "gapless.api",
@@ -40,6 +42,7 @@ _CALLABLE = ("diagnose", "lint")
 __all__ = [
     "DataError",
     "GaplessError",
+    "LearnedPolicy",
     "Recipe",
     "Rows",
     "Task",
@@ -52,6 +55,7 @@ __all__ = [
     "decay",
     "diagnose",
     "dropout",
+    "learn_policy",
     "lint",
     "load",
     "load_model",

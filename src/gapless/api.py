@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -19,6 +19,8 @@ from typing import Any, Literal, cast
 from pydantic import TypeAdapter
 from torch import nn
 
+from gapless.augment.image import Policy as ImagePolicy
+from gapless.augment.text import Policy as TextPolicy
 from gapless.data import Task
 from gapless.data.splits import complete
 from gapless.data.task import with_model
@@ -27,15 +29,22 @@ from gapless.diagnose.examples import picture_samples, text_samples
 from gapless.diagnose.label_check import check_recipe
 from gapless.errors import DataError, UsageError
 from gapless.evidence.result import Interval, Result, VerdictWord
+from gapless.policies.collect import result_of
+from gapless.policies.options import MINUTES as POLICY_MINUTES
+from gapless.policies.options import USUAL, Method, PolicyOptions
+from gapless.policies.outcome import Answer, PolicyResult
+from gapless.policies.stages import learn
 from gapless.recipe import Recipe
 from gapless.report import collect, html, text
 from gapless.report.content import Content
 from gapless.report.handover.commands import Commands, of_python
 from gapless.report.handover.program import Source
+from gapless.report.policies import page as policy_page
+from gapless.report.policies.words import lines as policy_lines
 from gapless.report.write import write
 from gapless.run.driver import Interrupted, Listener
 from gapless.run.engines.place import Place
-from gapless.run.surroundings import fresh_folder
+from gapless.run.surroundings import default_workers, fresh_folder
 from gapless.search.options import OWN, TuneOptions
 from gapless.search.space import knobs, summary
 from gapless.search.stages import tune as search
@@ -291,3 +300,101 @@ def load_result(folder: str | Path) -> Tuned:
         raise DataError(f"{place / 'result.json'}: is not a result of this version of gapless ({said})") from error
     words = summary(Recipe.from_dict(result.best.recipe), knobs(result.task.kind, len(result.task.class_names)))
     return Tuned(Content(result, (), -1, (), toml, "", None, "", words=words), place)
+
+
+# ── policies ──
+
+
+@dataclass(frozen=True)
+class LearnedPolicy:
+    """What `learn_policy` found. `print(found)` says it in a few lines; `folder` holds policy.toml and report.html."""
+
+    result: PolicyResult
+    folder: Path
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is handed back, as a recipe: the learned policy where it improved, else nothing."""
+        return Recipe.from_dict(self.result.policy)
+
+    @property
+    def policy(self) -> ImagePolicy | TextPolicy:
+        """The same as a policy, with `to_torchvision()` and `to_albumentations()` where it is for pictures."""
+        part = self.recipe.augment
+        return part.text_policy() if self.result.kind == "text" else part.policy()
+
+    @property
+    def verdict(self) -> Answer:
+        """`improved`, `no detectable gain`, `worse`, or `none` where the search itself found nothing."""
+        return self.result.verdict
+
+    @property
+    def lines(self) -> list[str]:
+        """The verdict in words."""
+        return policy_lines(self.result)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def learn_policy(
+    task: Task,
+    *,
+    model: str | Callable[[], nn.Module] | None = None,
+    minutes: float = POLICY_MINUTES,
+    method: Method | None = None,
+    ops: Sequence[str] = (),
+    guard: bool = True,
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int = 64,
+    optimizer: Literal["adamw", "sgd"] = "adamw",
+    seed: int = 0,
+    workers: int | None = None,
+    device: str = "cpu",
+    out: str | Path | None = None,
+    listener: Listener | None = None,
+) -> LearnedPolicy:
+    """Learns an augmentation policy and proves it on rows it never saw; the same as `gapless policy`.
+
+        found = gapless.learn_policy(task, minutes=5)
+        print(found)                          # what it gained, and what the search earned over a random policy
+        print(found.policy.to_torchvision())
+
+    Args:
+        task: pictures or texts, with classes. Without confirm rows a share is put aside, as `tune` does.
+        model: as for `tune`.
+        minutes: for everything, the verdict included.
+        method: `strength`, one operation a picture, the set and the range of operations learned (after TrivialAugment,
+            arXiv 2103.10158); `density`, Fast AutoAugment's (arXiv 1905.00397); `controller`, AutoAugment's with PPO
+            (arXiv 1805.09501). None takes density for pictures. Texts have strength only.
+        ops: operations to draw from; empty for the usual ones of this kind of data.
+        guard: whether operations stay in the ranges in which labels survive on this data.
+        epochs, lr: of a full training; what is None is settled first.
+        workers: processes that train; None: one a core, at most 8. One worker trains in this process.
+        out: the run's folder; an unfinished run in it goes on. None: a fresh one below gapless-runs/.
+        listener: hears how the run goes on.
+
+    Raises:
+        UsageError: data without pictures, texts or classes; options that cannot be right; the folder of another run.
+        DataError: the model does not work on the data, or the disk is full.
+        BudgetError: the budget is too small; says the smallest that would do.
+    """
+    folder = fresh_folder(f"policy-{task.name}") if out is None else Path(out)
+    how = epochs, lr, batch_size, optimizer, seed, default_workers() if workers is None else workers, device
+    options = PolicyOptions(folder, minutes, method or USUAL.get(task.kind, "strength"), tuple(ops), guard, *how)
+    if task.confirm is None:
+        task = complete(task, None, seed)
+    command = f"gapless.learn_policy(task, out={str(folder)!r})"
+    return carry_out_policy(with_model(task, model), options, command, listener or Silent(), lambda: False)
+
+
+def carry_out_policy(
+    task: Task, options: PolicyOptions, command: str, listener: Listener, stop: Callable[[], bool]
+) -> LearnedPolicy:
+    """The search of a task that has its model and its confirm rows, and the files in its folder; see `carry_out`."""
+    result = result_of(learn(task, options, listener, stop))
+    listener.phase("writing the report")
+    samples = picture_samples(task, Recipe.from_dict(result.learned), options.seed)
+    policy_page.write(options.out, result, samples, command)
+    return LearnedPolicy(result, options.out)

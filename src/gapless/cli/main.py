@@ -17,6 +17,7 @@ from gapless.cli.help import Grouped
 from gapless.cli.lab import lab
 from gapless.cli.lint import lint
 from gapless.cli.pages import compare, playground, view
+from gapless.cli.policy import policy
 from gapless.cli.predict import predict
 from gapless.cli.quiz import quiz
 from gapless.cli.screen import INTERRUPTED, keep_answers_apart, talk
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(augment, name="augment")
 app.command(cls=Grouped, short_help="Find the recipe that closes the gap, and prove it.")(tune)
 app.command(short_help="Find out why a model does not generalize.")(diagnose)
+app.command(short_help="Learn an augmentation policy, and prove what the search earned.")(policy)
 app.command(short_help="Train the model of a finished run on all rows.")(fit)
 app.command(short_help="Answer new rows with a trained model.")(predict)
 app.command(short_help="Find mistakes in training scripts.")(lint)

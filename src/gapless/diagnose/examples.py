@@ -68,7 +68,7 @@ def _cut(found: Paraphrases, texts: Iterable[str]) -> dict[str, list[str]]:
 def picture_samples(task: Task, recipe: Recipe, seed: int) -> Samples | None:
     """A few training pictures of different classes, and what the recipe makes of each."""
     part = recipe.augment
-    if task.kind != "image" or not (part.ops or part.mixup or part.cutmix):
+    if task.kind != "image" or not (part.every_op or part.mixup or part.cutmix):
         return None
     rows = _one_of_each(task, seed)
     before = np.ascontiguousarray(task.develop.x[rows], dtype=np.uint8)

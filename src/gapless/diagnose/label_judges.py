@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from gapless.diagnose.labels import Classifier
 from gapless.evidence.rivals import pixels
@@ -49,9 +50,15 @@ class _OneThread:
         self._classifier = classifier
 
     def fit(self, examples: Any, labels: Any, /) -> None:
-        with threadpool_limits(1):
+        with _libraries().limit(limits=1):
             self._classifier.fit(examples, labels)
 
     def predict_proba(self, examples: Any, /) -> NDArray[np.float64]:
-        with threadpool_limits(1):
+        with _libraries().limit(limits=1):
             return self._classifier.predict_proba(examples)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """What has threads of its own in this process; looked for once, which takes as long as a small fit."""
+    return ThreadpoolController()

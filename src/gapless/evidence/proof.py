@@ -76,6 +76,26 @@ class Proof:
                 "search. Begin a new run with another --out and another --seed, or with fewer --epochs"
             )
 
+    def compare(self, sides: Sequence[tuple[str, Callable[[int], Setup]]]) -> None:
+        """Several models on the same seeds: on three, and while there is time for all of them on more, up to twelve.
+
+        Args:
+            sides: names, and what each is trained with on a seed; the plain model is one of them.
+
+        Raises:
+            BudgetError: one of the models could not be trained.
+        """
+        self._train_all([(name, of(s), s) for s in range(FEWEST_SEEDS) for name, of in sides])
+        seeds = FEWEST_SEEDS
+        while seeds < MOST_SEEDS and self._room(1, len(sides)):
+            self._train_all([(name, of(seeds), seeds) for name, of in sides])
+            seeds += 1
+        if len(set.intersection(*(self._seen.seeds(name) for name, _ in sides))) < FEWEST_SEEDS:
+            raise BudgetError(
+                f"the confirmation failed: {self._failure()}. Begin a new run with another --out and another --seed, "
+                "or with a smaller --lr"
+            )
+
     def parts(self, best: Setup) -> None:
         """The best recipe with some of its pillars, to tell what each gave, while there is time.
 

@@ -179,7 +179,7 @@ class Shown:
         part, dtype = self.recipe.augment, inputs.dtype
         part.require("image" if inputs.ndim == 4 else "table")
         x = self._levels(inputs)
-        if part.ops and x.ndim == 4:
+        if part.every_op and x.ndim == 4:
             chances = draws.uniforms(self.seed, "augment", place.epoch, place.rows(len(x)), part.policy().columns)
             x = vary(part, x, chances)
         x, targets = pair(part, x, labels, stream, classes, self.categorical)
@@ -207,7 +207,7 @@ class Shown:
         return x.new_tensor(self.mean).view(shape), x.new_tensor(self.std).view(shape)
 
     def _refuse_texts(self) -> None:
-        if self.recipe.augment.ops:
+        if self.recipe.augment.every_op:
             self.recipe.augment.require("text")
             raise UsageError(
                 "this recipe changes words, and the batch holds numbers of words: vary the texts before they become "

@@ -178,7 +178,7 @@ def _augmentation(recipe: Recipe | None) -> str:
         for name in ("mixup", "cutmix", "label_smoothing", "noise", "cutoff")
         if getattr(part, name)
     ]
-    return "augmentation " + ", ".join([*(f"{op.op} {op.strength:g}" for op in part.ops), *rest])
+    return "augmentation " + ", ".join([*(f"{op.op} {op.strength:g}" for op in part.every_op), *rest])
 
 
 # ── what to try ──

@@ -83,7 +83,7 @@ def _check(part: Augment, inputs: object, labels: object, generator: object) -> 
             "torch.Generator().manual_seed(0)"
         )
     part.require("image" if inputs.ndim == 4 else "table")
-    asked = [*(op.op for op in part.ops), *(name for name in ("cutmix", "noise") if getattr(part, name))]
+    asked = [*(op.op for op in part.every_op), *(name for name in ("cutmix", "noise") if getattr(part, name))]
     if inputs.ndim not in (2, 4) and asked:
         raise UsageError(
             f"inputs must be pictures (B, C, H, W) or rows (B, F) for {', '.join(asked)}, got shape "
@@ -129,7 +129,7 @@ def check_labels(part: Augment, labels: Tensor, inputs: Tensor | None = None) ->
 
 def _moving(part: Augment, inputs: Tensor) -> list[str]:
     """The recipe's operations that move what stands in these inputs."""
-    return [op.op for op in part.ops if op.op in GEOMETRY] if inputs.ndim == 4 else []
+    return [op.op for op in part.every_op if op.op in GEOMETRY] if inputs.ndim == 4 else []
 
 
 def _is_mask(labels: Tensor, inputs: Tensor) -> bool:
@@ -152,7 +152,7 @@ def _makes_soft(part: Augment, labels: Tensor) -> bool:
 
 def vary(part: Augment, inputs: Tensor, chances: NDArray[np.float64]) -> Tensor:
     """Every picture by itself: the recipe's ops, by uniform numbers (B, columns of the policy). Tables as they are."""
-    if inputs.ndim != 4 or not part.ops or not len(inputs):
+    if inputs.ndim != 4 or not part.every_op or not len(inputs):
         return inputs
     return batched.run(part.policy().program(chances, inputs.shape[2], inputs.shape[3]), inputs)
 

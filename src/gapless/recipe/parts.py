@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -79,11 +79,15 @@ class Decay(Part):
 
 
 class Op(Part):
-    """One operation on pictures or texts: its name, its strength in its own unit, the probability of applying it."""
+    """One operation on pictures or texts: its name, its strength in its own unit, the probability of applying it.
+
+    magnitude: pictures: `uniform` draws it up to the strength, `full` takes the strength itself, its sign drawn.
+    """
 
     op: str
     strength: float
     p: float = Field(default=1.0, gt=0.0, le=1.0)
+    magnitude: Literal["uniform", "full"] = "uniform"
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -102,17 +106,24 @@ class Op(Part):
     def step(self) -> image.Step | text.Step:
         """The engine's form of it."""
         if self.kind == "image":
-            return image.Step(self.op, self.strength, self.p)
+            return image.Step(self.op, self.strength, self.p, self.magnitude)
+        if self.magnitude != "uniform":
+            raise UsageError(f"{self.op}: magnitude is for operations on pictures; leave it out")
         return text.Step(self.op, self.strength, self.p)
+
+
+Options = tuple[Annotated[tuple[Op, ...], Field(strict=False)], ...]
+"""Lists of operations of which each picture gets one."""
 
 
 class Augment(Part):
     """Variations of what the model sees while it trains.
 
     ops: operations on pictures or on texts, in order; pick: None applies every op, n draws n of them (or none) for each
-    picture or text. fill: what stands where a moved picture has no pixels. mixup, cutmix: the alpha of their Beta
-    distribution (Zhang et al., arXiv 1710.09412; Yun et al., arXiv 1905.04899); with both, each batch takes one of them
-    at random; texts are mixed after their embedding.
+    picture or text. one_of: pictures only, after `ops`: each gets one of these lists of operations, all equally likely,
+    drawn anew `times` times; the sub-policies of AutoAugment are such lists. fill: what stands where a moved picture
+    has no pixels. mixup, cutmix: the alpha of their Beta distribution (Zhang et al., arXiv 1710.09412; Yun et al.,
+    arXiv 1905.04899); with both, each batch takes one of them at random; texts are mixed after their embedding.
     label_smoothing: the share of the target given to all classes alike (Szegedy et al., arXiv 1512.00567, section 7).
     noise: tables only: Gaussian noise on numeric columns, in standard deviations of the column.
     cutoff: texts only: the share of a text's words whose embedding is erased (Shen et al., arXiv 2009.13818).
@@ -120,6 +131,8 @@ class Augment(Part):
 
     ops: tuple[Op, ...] = Field(default=(), strict=False)  # lists are tuples here; their entries stay strict
     pick: int | None = Field(default=None, ge=1, le=10)
+    one_of: Options = Field(default=(), strict=False)
+    times: int = Field(default=1, ge=1, le=10)
     fill: Literal["black", "gray", "edge", "reflect"] = "black"
     mixup: float = Field(default=0.0, ge=0.0, le=10.0)
     cutmix: float = Field(default=0.0, ge=0.0, le=10.0)
@@ -129,25 +142,32 @@ class Augment(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        kinds = {o.kind: o.op for o in self.ops}
+        kinds = {o.kind: o.op for o in self.every_op}
         if len(kinds) > 1:
             raise UsageError(
                 f"{kinds['image']} is an operation on pictures and {kinds['text']} one on texts: a recipe is for one "
                 "kind of data; leave one of them out"
             )
         if "text" in kinds:
+            if self.one_of:
+                raise UsageError("one_of is for operations on pictures; give texts `ops` with pick = 1")
             self.text_policy()
         else:
             self.policy()  # the engine knows which ops go together, and says so
         return self
 
     @property
+    def every_op(self) -> tuple[Op, ...]:
+        """The operations in order, those of all lists of `one_of` among them."""
+        return self.ops + sum(self.one_of, ())
+
+    @property
     def active(self) -> bool:
-        return bool(self.ops or self.mixup or self.cutmix or self.label_smoothing or self.noise or self.cutoff)
+        return bool(self.every_op or self.mixup or self.cutmix or self.label_smoothing or self.noise or self.cutoff)
 
     def require(self, kind: str) -> None:
         """UsageError where an op is for another kind of data (`image`, `table` or `text`); tables have no ops."""
-        for op in self.ops:
+        for op in self.every_op:
             if op.kind != kind and "table" not in (kind, op.kind):
                 called = {"image": "pictures", "text": "texts"}
                 raise UsageError(
@@ -158,12 +178,40 @@ class Augment(Part):
             raise UsageError("augment.cutoff erases words of texts: use a recipe that was made for this kind of data")
 
     def policy(self) -> image.Policy:
-        """The engine's form of `ops`, `pick` and `fill` for pictures."""
-        return image.Policy(tuple(image.Step(o.op, o.strength, o.p) for o in self.ops), self.pick, self.fill)
+        """The engine's form of `ops`, `pick`, `one_of` and `fill` for pictures."""
+        choices = (image.Choice(tuple(map(_steps, self.one_of))),) * self.times if self.one_of else ()
+        return image.Policy((*_steps(self.ops), *choices), self.pick, self.fill)
+
+    @classmethod
+    def of(cls, policy: image.Policy | text.Policy) -> Augment:
+        """A policy as a part of a recipe.
+
+        Raises:
+            UsageError: a policy for pictures that sets a size or reads the nearest pixel, or whose choices are not all
+                alike and last.
+        """
+        if isinstance(policy, text.Policy):
+            return cls(ops=tuple(Op(op=s.op, strength=s.strength, p=s.p) for s in policy.steps), pick=policy.pick)
+        choices = [step for step in policy.steps if isinstance(step, image.Choice)]
+        alone = policy.steps[: len(policy.steps) - len(choices)]
+        if policy.size or policy.reading != "bilinear" or len(set(choices)) > 1 or set(alone) & set(choices):
+            raise UsageError("a recipe has a policy's steps, then one choice several times; not this one's form")
+        options = tuple(_ops(option) for option in choices[0].options) if choices else ()
+        ops = _ops(tuple(step for step in alone if isinstance(step, image.Step)))
+        return cls(ops=ops, pick=policy.pick, one_of=options, times=max(1, len(choices)), fill=policy.fill)
 
     def text_policy(self) -> text.Policy:
         """The engine's form of `ops` and `pick` for texts; one and the same each time, for it keeps what it read."""
         return _text_policy(self.ops, self.pick)
+
+
+def _steps(ops: tuple[Op, ...]) -> tuple[image.Step, ...]:
+    return tuple(image.Step(o.op, o.strength, o.p, o.magnitude) for o in ops)
+
+
+def _ops(steps: tuple[image.Step, ...]) -> tuple[Op, ...]:
+    """What a policy's steps are in a recipe; a step that never does anything is none."""
+    return tuple(Op(op=s.op, strength=s.strength, p=s.p, magnitude=s.magnitude) for s in steps if s.p > 0)
 
 
 @lru_cache(maxsize=2)

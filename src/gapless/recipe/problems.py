@@ -42,5 +42,7 @@ def _model_at(model: type[BaseModel], place: Place) -> type[BaseModel]:
     """The model whose values stand at `place`: through fields, and through tuples of models."""
     for name in (p for p in place if isinstance(p, str)):
         annotation: Any = model.model_fields[name].annotation
-        model = annotation if isinstance(annotation, type) else get_args(annotation)[0]
+        while not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            annotation = get_args(annotation)[0]
+        model = annotation
     return model

@@ -72,12 +72,20 @@ def dumps(values: dict[str, Any], comment: str = "") -> str:
     lines.append(f"schema = {SCHEMA}")
     for part, entries in values.items():
         ops = entries.get("ops", ())
-        plain = {key: value for key, value in entries.items() if key != "ops"}
-        if plain or not ops:
+        options = entries.get("one_of", ())
+        plain = {key: value for key, value in entries.items() if key not in ("ops", "one_of")}
+        if plain or options or not ops:
             lines += ["", f"[{part}]", *(f"{key} = {_value(value)}" for key, value in plain.items())]
+        if options:
+            lists = (", ".join(map(_inline, option)) for option in options)
+            lines += ["one_of = [", *(f"    [{each}]," for each in lists), "]"]
         for op in ops:
             lines += ["", f"[[{part}.ops]]", *(f"{key} = {_value(value)}" for key, value in op.items())]
     return "\n".join(lines) + "\n"
+
+
+def _inline(op: dict[str, Any]) -> str:
+    return "{ " + ", ".join(f"{key} = {_value(value)}" for key, value in op.items()) + " }"
 
 
 def _value(value: str | bool | int | float) -> str:

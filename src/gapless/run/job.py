@@ -55,6 +55,7 @@ class Job:
     losses: whether the loss of every select row is wanted.
     speed: only measure how long an epoch takes. also: without a split, whether to score the further test data as well.
     study: decides the rows and what is kept, in the place of `split`.
+    start: a checkpoint of the same model, whose weights this training begins with in the place of drawn ones.
     """
 
     number: int
@@ -71,6 +72,7 @@ class Job:
     speed: bool = False
     also: bool = False
     study: Study | None = None
+    start: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -225,13 +227,15 @@ def _study(
 def _trainer(job: Job, task: Task, rows: NDArray[np.int64], plan: Plan, rows_of: Rows) -> Trainer:
     """A new training, or the one that the job's checkpoint holds."""
     trainer = Trainer(task, rows, job.recipe, job.lr, job.seed, plan, rows_of)
-    if not job.checkpoint.exists():
-        return trainer
-    try:
-        trainer.load(job.checkpoint)
-    except DataError:  # damaged: from the start, it comes to the same weights
-        job.checkpoint.unlink()
-        return Trainer(task, rows, job.recipe, job.lr, job.seed, plan, rows_of)
+    if job.checkpoint.exists():
+        try:
+            trainer.load(job.checkpoint)
+            return trainer
+        except DataError:  # damaged: from the start, it comes to the same weights
+            job.checkpoint.unlink()
+            trainer = Trainer(task, rows, job.recipe, job.lr, job.seed, plan, rows_of)
+    if job.start is not None:
+        trainer.begin_with(job.start)
     return trainer
 
 

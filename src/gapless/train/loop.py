@@ -226,6 +226,20 @@ class Trainer:
         except (RuntimeError, KeyError, ValueError, TypeError) as error:  # torch's errors and those of wrong names
             raise DataError(f"{path}: not a checkpoint of this training: {error}; delete it") from error
 
+    def begin_with(self, path: Path) -> None:
+        """Takes the weights of another training of the same model; optimizer and epoch stay those of a new one.
+
+        Raises:
+            DataError: the file is missing or damaged, or of another model.
+        """
+        tensors, _ = checkpoint.read(path)
+        try:
+            self.model.load_state_dict(_under("model.", tensors))
+        except RuntimeError as error:
+            raise DataError(f"{path}: not the weights of this model: {error}") from error
+        if self.average is not None:
+            self.average = self._average()
+
     def _restore(self, tensors: dict[str, Tensor], epoch: int) -> None:
         self.model.load_state_dict(_under("model.", tensors))
         if self.average is not None:

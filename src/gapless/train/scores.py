@@ -93,7 +93,7 @@ def _answers(model: nn.Module, feed: Feed | TextFeed, index: Tensor, batch: int)
 
 def _scores(outputs: Tensor, feed: Feed | TextFeed, labels: Tensor, metric: Metric) -> Scores:
     if feed.classes:
-        given, losses, said = outputs, _calibrated_losses(outputs, labels), outputs.argmax(1)
+        given, losses, said = outputs, calibrated_losses(outputs, labels), outputs.argmax(1)
     else:  # the loss is that of the standardised target, the metric is in the target's unit
         losses = (outputs[:, 0] - labels).square()
         mean, sd = feed.scale.target
@@ -103,7 +103,7 @@ def _scores(outputs: Tensor, feed: Feed | TextFeed, labels: Tensor, metric: Metr
     return Scores(each.cpu().numpy(), losses.cpu().numpy(), said.float().cpu().numpy())
 
 
-def _calibrated_losses(outputs: Tensor, labels: Tensor) -> Tensor:
+def calibrated_losses(outputs: Tensor, labels: Tensor) -> Tensor:
     """(N,) cross-entropy at that inverse temperature, from 1/8 to 8 in steps of a quarter of an octave, of which the
     mean is least."""
     log_odds = outputs - outputs.gather(1, labels.view(-1, 1))  # the loss is log sum exp of these, at any temperature

@@ -205,6 +205,33 @@ def _interval(name: str, interval: Interval, f: Figures, colour: str, text: str)
     return {"name": name, "low": low, "mean": mean, "high": high, "colour": colour, "text": text}
 
 
+def compared(rows: Sequence[tuple[str, Interval]], title: str, f: Figures) -> Spec:
+    """Differences with their 95 % intervals, one below the other, against zero."""
+    points = [_interval(name, value, f, INK, f.signed(value.mean)) for name, value in rows]
+    return _dots([p for p in points if p], [name for name, _ in rows], f"{title}{_unit(f)}", 60 + 34 * len(rows))
+
+
+def traced(gains: Sequence[float], chance: tuple[float, float] | None) -> Spec:
+    """What each policy of a search gained, in the order in which they were tried. chance: the band of random ones."""
+    import altair as alt
+
+    points = [{"number": n + 1, "gain": g} for n, g in enumerate(gains) if math.isfinite(g) and g > -10]
+    floor = _floor([p["gain"] for p in points])
+    points = [{**p, "gain": max(p["gain"], floor)} for p in points]
+    x = alt.X(
+        "number:Q", title="policy, in the order of the search", axis=alt.Axis(grid=False, tickMinStep=1, format="d")
+    )
+    y = alt.Y("gain:Q", title=None, axis=alt.Axis(tickCount=5))
+    layers = [
+        alt.Chart(alt.Data(values=[{"gain": 0.0}])).mark_rule(color=SOFT, strokeDash=[4, 3]).encode(y=y),
+        alt.Chart(alt.Data(values=points)).mark_point(filled=True, size=40, opacity=0.8, color=BEST).encode(x=x, y=y),
+    ]
+    if chance:
+        band = alt.Chart(alt.Data(values=[{"gain": chance[0], "high": chance[1]}]))
+        layers.insert(0, band.mark_rect(color=PLAIN, opacity=0.15).encode(y=y, y2="high:Q"))
+    return framed(*layers, height=220)
+
+
 def _dots(points: list[Point], names: Sequence[str], title: str, height: int) -> Spec:
     import altair as alt
 

@@ -1,0 +1,1 @@
+"""What a search of a policy says and writes."""
