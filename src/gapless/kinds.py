@@ -29,6 +29,13 @@ WEIGHT_TYPES: tuple[type[nn.Module], ...] = (
     nn.RNNCellBase,
     nn.MultiheadAttention,
 )
+BLOCK_TYPES: tuple[type[nn.Module], ...] = (
+    nn.TransformerEncoderLayer,
+    nn.TransformerDecoderLayer,
+    nn.MultiheadAttention,
+    nn.RNNBase,
+)
+"""Layers that are called as one and use the weights inside as they like."""
 _NORM_NAME = re.compile(r"Norm(?![a-z])|norm(\d?d)?$")  # EvoNorm2dS0, LlamaRMSNorm, my_norm; not NormalizedLinear
 
 _LARGEST_PROBED = 1 << 20  # values; a norm's scale is small, and a copy of an expert's matrices would not be
@@ -55,6 +62,17 @@ def called_norm(module: nn.Module) -> bool:
     """
     own = next(module.parameters(), None) is not None or next(module.buffers(), None) is not None
     return own and _NORM_NAME.search(type(module).__name__) is not None
+
+
+def carries_weights(module: nn.Module) -> bool:
+    """True for a layer that mixes what it is given by weights of its own: torch's, and a leaf with a matrix (Conv1D of
+    GPT-2) that is neither a norm nor a table."""
+    if isinstance(module, (*WEIGHT_TYPES, *BLOCK_TYPES)):
+        return True
+    if next(module.children(), None) is not None or isinstance(module, EMBEDDING_TYPES):
+        return False
+    wide = any(sum(n > 1 for n in p.shape) > 1 for p in module.parameters(recurse=False))
+    return wide and not is_norm(module)
 
 
 def does_more(norm: nn.Module) -> bool:

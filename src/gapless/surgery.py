@@ -163,13 +163,27 @@ def _changed(plain: type[nn.Module]) -> type[nn.Module]:
             return (_new, (plain, *made[1][1:]), *made[2:])
         return made
 
-    methods = {"forward": forward, "extra_repr": extra_repr, "__reduce_ex__": reduce, "_gapless_class": plain}
+    methods = {
+        "forward": forward,
+        "extra_repr": extra_repr,
+        "__reduce_ex__": reduce,
+        "__prepare_scriptable__": _refuse_scripting,
+        "_gapless_class": plain,
+    }
     becomes: type[nn.Module] | None = getattr(plain, "cls_to_become", None)  # of a lazy layer, when it has its shape
     if becomes is not None:
         methods["cls_to_become"] = _changed(becomes)
     names = {"__module__": plain.__module__, "__qualname__": plain.__qualname__, "__doc__": plain.__doc__}
     changed = type(plain.__name__, (plain, _Marked), {**methods, **names})
     return changed
+
+
+def _refuse_scripting(layer: nn.Module) -> nn.Module:
+    """torch.jit.script asks this of every module, and cannot read what was added."""
+    raise UsageError(
+        f"torch.jit.script cannot read what was added to this {type(layer).__name__}: undo() the change, or fold the "
+        "batch norms, and script the plain model; torch.export and torch.jit.trace take it as it is"
+    )
 
 
 def _new(plain: type[nn.Module], *args: Any) -> nn.Module:
@@ -190,6 +204,11 @@ def set_rate(module: nn.Module, name: str, rate: float) -> None:
 def plain_rate(module: nn.Module, name: str) -> float:
     """The rate a module came with."""
     return float(module.__dict__.get(_PLAIN, {}).get(name, getattr(module, name)))
+
+
+def rates_set(module: nn.Module) -> tuple[str, ...]:
+    """The names of a module's own rates that were set."""
+    return tuple(module.__dict__.get(_PLAIN, {}))
 
 
 def give_rates_back(model: nn.Module) -> None:

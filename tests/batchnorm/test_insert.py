@@ -78,7 +78,8 @@ def test_account_says_where_and_why() -> None:
         "conv1: BatchNorm2d(4) (after Conv2d)",
         "conv2: BatchNorm2d(6) (after Conv2d)",
         "fc: BatchNorm1d(8) (after Linear)",
-        "head: nothing (the head: the last weight layer)",
+        "head: nothing (the head: the last weight layer in the order of registration; an example tells where the heads "
+        "are)",
     ]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
 from gapless.dropout import ChannelDropout, Dropout, attach, detach
-from gapless.dropout.attach import Dropped
+from gapless.dropout.dropped import Dropped
 from gapless.errors import UsageError
 from gapless.surgery import Change, additions
 

@@ -13,7 +13,7 @@ import pytest
 from source_tree import ROOT, Function, imported, modules, name_of, parsed, part_of
 
 PILLARS = ("dropout", "batchnorm", "decay", "augment")
-GROUND = ("functions", "draws", "files", "kinds", "metrics", "schedule", "surgery", "native")
+GROUND = ("functions", "draws", "files", "flow", "kinds", "metrics", "schedule", "surgery", "native")
 MODELS_TRAINED = (*GROUND, "models", *PILLARS, "recipe", "data", "train")
 STOREY = (*MODELS_TRAINED, "run", "evidence")
 MAY_IMPORT = {
@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "functions": (),
     "draws": ("native",),
     "files": (),
+    "flow": ("kinds", "surgery"),
     "kinds": ("surgery",),
     "metrics": (),
     "schedule": (),

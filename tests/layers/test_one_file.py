@@ -92,6 +92,7 @@ def test_a_text_operation() -> None:
         "report/handover/program.py": made_ahead,
         "report/collect.py": made_ahead,
         "cli/augment.py": made_ahead,
+        "search/space.py": "batch norm's part of a recipe has a field of that name, insert",
     }
     only_there(found, own, further)
 
@@ -103,6 +104,7 @@ def test_a_dropout() -> None:
     assert all("dropout/__init__.py" in files for files in found.values())
     further = {
         "dropout/attach.py": "it puts these into models, and knows those that a model has of its own",
+        "dropout/dropped.py": "it stands in the model for one of them",
         "dropout/places.py": "it tells the rate of those whose rate is not that of a noise layer",
     }
     # a recipe has a part that is called Dropout: those files are not asked about that name

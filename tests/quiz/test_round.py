@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command import Ran, gapless
 
-from gapless.cli.quiz import _ask  # pyright: ignore[reportPrivateUsage]
+from gapless.cli.lessons.quiz import _ask  # pyright: ignore[reportPrivateUsage]
 from gapless.lab.experiments import EXPERIMENTS
 from gapless.lab.runner import Store, key, run
 from gapless.lab.setting import Lab

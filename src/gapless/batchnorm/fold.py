@@ -19,8 +19,9 @@ from gapless.batchnorm.insert import (
     weight_owners,
 )
 from gapless.batchnorm.layers import AnyBatchNorm
-from gapless.batchnorm.pairs import Example, Pair, eval_output, own_pairs
+from gapless.batchnorm.pairs import Pair, eval_output, own_pairs
 from gapless.errors import UsageError
+from gapless.flow import Example
 from gapless.kinds import does_more
 from gapless.surgery import refuse_wrapped
 
@@ -57,9 +58,9 @@ def fold(
             does not know: build the class with bias=True to load it. The model's own batch norms take their keys with
             them anyway, so for those a new bias needs no permission.
         keep: patterns of the model's own batch norms to leave in place (shell wildcards).
-        example: one input (a tuple for several), in the model's device and type. With it the pairs of the model's own
-            batch norms are found by following the data, in any forward, and both models are run in eval mode and
-            compared; a difference raises.
+        example: one input (a tuple for several, a mapping for named ones), in the model's device and type. With it the
+            pairs of the model's own batch norms are found by following the data, in any forward, and both models are
+            run in eval mode and compared; a difference raises.
 
     Raises:
         UsageError: nothing to fold, or at least one batch norm that cannot be folded, with the reason for each.

@@ -11,10 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from gapless.batchnorm.layers import recomputed
 from gapless.errors import UsageError
+from gapless.flow import Example, Flow, follow
 from gapless.kinds import BatchNormType, called_norm, is_norm
 from gapless.surgery import (
     Addition,
@@ -60,6 +62,8 @@ class Normalised(Addition):
         else:
             batch = output
         if norm.training and batch.numel() == batch.shape[1]:
+            if (alone := _by_running(norm, batch)) is not None:
+                return alone.reshape(output.shape)
             raise UsageError(
                 f"batch norm after {layer} needs more than one value per channel in training, got an output of shape "
                 f"{tuple(output.shape)}; use batches of at least 2 rows (a DataLoader with drop_last=True)"
@@ -76,7 +80,21 @@ class Normalised(Addition):
         return ""  # its child is shown
 
 
-def insert(model: nn.Module, *, momentum: float = 0.1, skip: Sequence[str] = ()) -> Change:
+def _by_running(norm: nn.Module, batch: Tensor) -> Tensor | None:
+    """One value per channel has no variance: by the statistics of the batches before it, which do not move for it.
+
+    None where there was none. Loaders keep a last batch of one row unless they are told otherwise.
+    """
+    if not isinstance(norm, BatchNormType) or norm.running_mean is None or norm.num_batches_tracked is None:
+        return None
+    if int(norm.num_batches_tracked) == 0:
+        return None
+    return F.batch_norm(batch, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
+
+
+def insert(
+    model: nn.Module, *, momentum: float = 0.1, skip: Sequence[str] = (), example: Example | Flow | None = None
+) -> Change:
     """Add batch normalization after every convolution and linear layer but the last, in place.
 
     y = gamma * (x - mean) / sqrt(var + eps) + beta, over the batch and all positions of a channel, between the layer
@@ -87,20 +105,24 @@ def insert(model: nn.Module, *, momentum: float = 0.1, skip: Sequence[str] = ())
     convolutions also without a batch axis. deepcopy, pickle, state_dict, torch.compile and torch.export work; compile,
     wrap in DDP and build the optimizer afterwards. `fold` merges what was learned into the weights.
 
-    Left alone, with the reason in the account: the head (the last weight layer in the order of registration), layers
-    inside MultiheadAttention and TransformerEncoderLayer, layers with parametrized weights (weight_norm, pruning),
-    complex ones, those that `skip` names, and the whole model when it already normalises anywhere. Recurrent layers
-    have no convolution or linear layer inside.
-    Inserting twice is inserting once; the second call sets the momentum.
+    Left alone, with the reason in the account: the heads (by `example`; without one the last weight layer in the order
+    of registration), layers that the example does not reach, layers inside MultiheadAttention and
+    TransformerEncoderLayer, layers with parametrized weights (weight_norm, pruning), complex ones, those that `skip`
+    names, and the whole model when it already normalises anywhere. Recurrent layers have no convolution or linear layer
+    inside.
+    Inserting twice is inserting once; the second call sets the momentum. A training batch that leaves one value per
+    channel is normalised by the running statistics, once there are any.
 
     Args:
         model: the module to change.
         momentum: torch's: running = (1 - momentum) * running + momentum * batch; in (0, 1].
         skip: patterns of module paths to leave alone, such as `"policy.*"` (shell wildcards).
+        example: an input of the model, as `gapless.flow.follow` takes it. It tells which layers are heads, however many
+            and wherever registered, and whether a function normalises.
 
     Raises:
-        UsageError: momentum out of range, a pattern that fits no layer, or a model that is already compiled,
-            scripted or wrapped for several devices.
+        UsageError: momentum out of range, a pattern that fits no layer, an example that does not fit, or a model that
+            is already compiled, scripted or wrapped for several devices.
 
     Source: Ioffe & Szegedy 2015, Batch Normalization, section 3. Difference: the layer's bias is kept, so that the
     model's keys stay; it has no effect in training and takes the shift when folded.
@@ -116,10 +138,13 @@ def insert(model: nn.Module, *, momentum: float = 0.1, skip: Sequence[str] = ())
         return Change(model, tuple(Placement(p, _describe(norm), "inserted before") for p, _, norm in found), (remove,))
     layers = list(_weight_layers(model))
     check_patterns(skip, [path for path, _ in layers], "skip", "convolution or linear layer")
+    flow = follow(model, example)
     norm = _first_norm(model)
+    if norm is None and flow is not None and flow.normalises:
+        norm = Placement("", "", f"the model already normalises: the example goes through {flow.normalises}")
     if norm is not None:
         return Change(model, (norm,), (remove,))
-    return Change(model, _place_all(model, layers, momentum, skip), (remove,))
+    return Change(model, _place_all(model, layers, momentum, skip, flow), (remove,))
 
 
 def remove(model: nn.Module) -> None:
@@ -167,7 +192,11 @@ def _first_norm(model: nn.Module) -> Placement | None:
 
 
 def _place_all(
-    model: nn.Module, layers: Sequence[tuple[str, WeightLayer]], momentum: float, skip: Sequence[str]
+    model: nn.Module,
+    layers: Sequence[tuple[str, WeightLayer]],
+    momentum: float,
+    skip: Sequence[str],
+    flow: Flow | None,
 ) -> tuple[Placement, ...]:
     """Build every norm first, so that an error leaves the model as it was, then put them in place."""
     account: list[Placement] = []
@@ -176,10 +205,9 @@ def _place_all(
         f"{path}.": why for path, m in model.named_modules() for kind, why in _SEALED.items() if isinstance(m, kind)
     }
     owners = weight_owners(model)
-    for position, (path, layer) in enumerate(layers):
-        reason = _reason_against(path, layer, sealed, skip)
-        if position == len(layers) - 1:
-            reason = "the head: the last weight layer"
+    last = layers[-1][0] if layers else ""
+    for path, layer in layers:
+        reason = _reason_against(path, layer, sealed, skip) or _by_flow(path, flow, last)
         if reason:
             account.append(Placement(path, "", reason))
             continue
@@ -192,6 +220,15 @@ def _place_all(
         add(layer, Normalised())
         layer.add_module(CHILD, norm)
     return tuple(account)
+
+
+def _by_flow(path: str, flow: Flow | None, last: str) -> str:
+    if flow is None:
+        assumed = "the head: the last weight layer in the order of registration; an example tells where the heads are"
+        return assumed if path == last else ""
+    if path not in flow.order:
+        return "the example does not reach it, or its weight is used without calling it"
+    return "a head: no other weight layer stands between it and the output" if path in flow.heads else ""
 
 
 def _reason_against(path: str, layer: WeightLayer, sealed: dict[str, str], skip: Sequence[str]) -> str:

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from gapless.batchnorm.insert import WeightLayer
 from gapless.batchnorm.layers import AnyBatchNorm
 from gapless.errors import UsageError
+from gapless.flow import Example, run, tensors
 from gapless.surgery import check_patterns, fits, modes_kept
-
-Example = Tensor | tuple[Any, ...]
 
 # What a module between the two may be: in eval mode these hand their input on.
 _PASS_THROUGH = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
@@ -124,14 +123,4 @@ def _pairs_by_data(model: nn.Module, norms: Mapping[str, nn.Module], example: Ex
 def eval_output(model: nn.Module, example: Example) -> list[Tensor]:
     """The tensors that `model` returns for `example` in eval mode; the modes are put back."""
     with modes_kept(model), torch.no_grad():
-        return list(_tensors(model.eval()(*(example if isinstance(example, tuple) else (example,)))))
-
-
-def _tensors(value: object) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, Mapping):
-        return [t for part in value.values() for t in _tensors(part)]
-    if isinstance(value, list | tuple):
-        return [t for part in value for t in _tensors(part)]
-    return []
+        return tensors(run(model.eval(), example))

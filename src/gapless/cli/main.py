@@ -14,12 +14,12 @@ from gapless.cli.augment import augment
 from gapless.cli.diagnose import diagnose
 from gapless.cli.fit import fit
 from gapless.cli.help import Grouped
-from gapless.cli.lab import lab
+from gapless.cli.lessons.lab import lab
+from gapless.cli.lessons.pages import compare, playground, view
+from gapless.cli.lessons.quiz import quiz
 from gapless.cli.lint import lint
-from gapless.cli.pages import compare, playground, view
 from gapless.cli.policy import policy
 from gapless.cli.predict import predict
-from gapless.cli.quiz import quiz
 from gapless.cli.screen import INTERRUPTED, keep_answers_apart, talk
 from gapless.cli.tune import tune
 from gapless.errors import GaplessError

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd as TorchDropout  # pyright: ignore[reportPrivateUsage]  # their one base
 
-from gapless.dropout.attach import Dropped
 from gapless.dropout.concrete import ConcreteDropout
+from gapless.dropout.dropped import Dropped
 from gapless.dropout.functional import functional_rates
 from gapless.dropout.noise import NoiseLayer
 from gapless.dropout.weight import DropConnect, EmbeddingDropout, WeightDrop
-from gapless.surgery import additions
+from gapless.surgery import additions, rates_set
 
 _WITH_P = (NoiseLayer, DropConnect, EmbeddingDropout, WeightDrop, TorchDropout)
 _WITH_DROPOUT = (nn.MultiheadAttention, nn.RNNBase)
@@ -41,6 +41,8 @@ def _own(module: nn.Module, path: str) -> Iterator[Rated]:
         yield Rated(path, module, "p")
     elif isinstance(module, _WITH_DROPOUT):
         yield Rated(path, module, "dropout")
+    else:
+        yield from (Rated(path, module, name) for name in rates_set(module))
     for addition in additions(module):
         if isinstance(addition, Dropped):
             yield Rated(path, addition.noise, "p")

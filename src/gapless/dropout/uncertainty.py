@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from inspect import signature
 from typing import Any, cast
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from gapless.dropout.places import is_random
 from gapless.errors import UsageError
+from gapless.flow import run
 from gapless.kinds import BatchNormType
 from gapless.surgery import modes_kept
 
@@ -192,10 +192,8 @@ def _same_buffers(model: nn.Module, modules: Collection[nn.Module]) -> Generator
 def _output(model: nn.Module, inputs: tuple[Any, ...], feed: Feed | None) -> Tensor:
     if feed is not None:
         output = feed(model, inputs[0])
-    elif len(inputs) == 1 and isinstance(inputs[0], Mapping) and _takes(model, cast(Mapping[str, Any], inputs[0])):
-        output = model(**inputs[0])
     else:
-        output = model(*inputs)
+        output = run(model, inputs[0] if len(inputs) == 1 and isinstance(inputs[0], Mapping) else inputs)
     if isinstance(output, Mapping):
         output = cast(Mapping[str, object], output).get("logits", cast(object, output))
     if not isinstance(output, Tensor):
@@ -204,15 +202,6 @@ def _output(model: nn.Module, inputs: tuple[Any, ...], feed: Feed | None) -> Ten
             "which tensor is meant, as in feed=lambda model, batch: model(batch)[0]"
         )
     return output
-
-
-def _takes(model: nn.Module, values: Mapping[str, Any]) -> bool:
-    """Whether the keys of the mapping are arguments of the model's forward."""
-    try:
-        signature(model.forward).bind(**values)
-    except TypeError:
-        return False
-    return True
 
 
 def _described(output: object) -> str:

@@ -55,6 +55,13 @@ def _blending(part: Augment, model: nn.Module, labels: Tensor, stream: np.random
     pairs = mix.draw_pairs(len(labels), part.mixup, stream).to(labels.device)
 
     def blended(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        if len(output) != len(labels):
+            path = next(path for path, each in model.named_modules() if each is table)
+            raise UsageError(
+                f"augment.mixup: there are {len(labels)} labels, and the table of words, {path}, gave {len(output)} "
+                "rows; give as many labels as the batch has texts, or, where another table holds the words, let "
+                "get_input_embeddings() of the model return that one"
+            )
         return mix.blend(output, pairs)
 
     def united(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

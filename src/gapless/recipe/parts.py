@@ -48,7 +48,8 @@ class Dropout(Part):
 
     hidden: units that enter a Linear layer, the first layer excepted. channel: whole feature maps that enter a
     convolution. input: what enters the first layer of the model. For texts, embedding: words of the vocabulary, all
-    their occurrences in a batch. word: single words, which become the unknown one.
+    their occurrences in a batch. word: single words, which become the unknown one. where: patterns of module paths;
+    hidden and channel go nowhere else.
     """
 
     hidden: float = Share
@@ -56,12 +57,25 @@ class Dropout(Part):
     input: float = Share
     embedding: float = Share
     word: float = Share
+    where: tuple[str, ...] = Field(default=("*",), min_length=1, strict=False)
+
+    @property
+    def active(self) -> bool:
+        return bool(self.hidden or self.channel or self.input or self.embedding or self.word)
 
 
 class BatchNorm(Part):
-    """insert: batch norm after every layer with weights but the last, in a model that has no normalization."""
+    """insert: batch norm after every layer with weights but the heads, in a model that has no normalization.
+
+    skip: patterns of module paths that get none.
+    """
 
     insert: bool = False
+    skip: tuple[str, ...] = Field(default=(), strict=False)
+
+    @property
+    def active(self) -> bool:
+        return self.insert
 
 
 class Decay(Part):

@@ -29,7 +29,10 @@ def _sentence(model: type[BaseModel], place: Place, error: Any) -> str:
         return f"{name}: {error['ctx']['error']}" if name else str(error["ctx"]["error"])
     if error["type"] == "missing":
         return f"{name} is missing"
-    wanted = {"model_type": "should be a table", "tuple_type": "should be a list of tables"}.get(error["type"])
+    wanted = {
+        "model_type": "should be a table",
+        "tuple_type": f"should be a list of {'tables' if place[-1:] == ('ops',) else 'patterns'}",
+    }.get(error["type"])
     said = wanted or re.sub("^Input should", "should", error["msg"])
     return f"{name or _called(model)} {said}, got {error['input']!r}"
 

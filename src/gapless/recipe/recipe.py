@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gapless.augment.text import Resources
     from gapless.decay.leaves import Trained
+    from gapless.flow import Example
     from gapless.surgery import Change
 
 
@@ -30,7 +31,7 @@ class Recipe(Part):
 
     In a training loop of your own:
 
-        attached = recipe.attach(model)                     # dropout and batch norm; attached.undo() takes them out
+        attached = recipe.attach(model, example=inputs)     # dropout and batch norm; attached.undo() takes them out
         optimizer = recipe.optimizer(model, lr=3e-3)        # weight decay on the right parameters
         inputs, targets = recipe.batch(inputs, labels, generator, classes=10)   # in every training step
 
@@ -73,9 +74,16 @@ class Recipe(Part):
 
     # ── apply ──
 
-    def attach(self, model: nn.Module) -> Change:
+    def attach(
+        self,
+        model: nn.Module,
+        *,
+        example: Example | None = None,
+        where: Sequence[str] | None = None,
+        skip: Sequence[str] | None = None,
+    ) -> Change:
         """Puts dropout and batch norm on the model, in place. See `gapless.recipe.attach.attach`."""
-        return attach.attach(self.dropout, self.batchnorm, model)
+        return attach.attach(self.dropout, self.batchnorm, model, example, where, skip)
 
     def optimizer(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from typing import Any
@@ -88,7 +89,14 @@ def _inline(op: dict[str, Any]) -> str:
     return "{ " + ", ".join(f"{key} = {_value(value)}" for key, value in op.items()) + " }"
 
 
-def _value(value: str | bool | int | float) -> str:
+def _value(value: str | bool | int | float | list[str]) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return _quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _quoted(text: str) -> str:
+    """As a basic string: TOML's escapes are JSON's, but that it knows no bare control characters."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

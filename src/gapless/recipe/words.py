@@ -6,6 +6,7 @@ too (`gapless.surgery`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gapless.errors import UsageError
+from gapless.flow import Flow
 from gapless.surgery import Addition, Args, Change, Kwargs, Placement, add, plain_class, refuse_replaced, take_out
 
 IDS = "input_ids"
@@ -85,15 +87,39 @@ class UnknownWords(Addition):
         return f"words made unknown, p={self.p:g}"
 
 
-def word_table(model: nn.Module) -> nn.Embedding | nn.EmbeddingBag | None:
-    """The embedding with the most rows, the first of them; None where there is none."""
-    tables = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
-    return max(tables, key=lambda table: table.num_embeddings, default=None)
+def word_table(model: nn.Module, flow: Flow | None = None) -> nn.Embedding | nn.EmbeddingBag | None:
+    """The table of words; None where there is none.
+
+    The one that the model names (get_input_embeddings, as transformers' models do); else, of those that are handed an
+    input of the model, or without a flow of those that do not go by the name of positions, types or segments, the one
+    with the most rows, the first of them.
+    """
+    tables = {p: m for p, m in model.named_modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)}
+    if (named := _named_table(model)) is not None:
+        return named
+    reached = [] if flow is None else [tables[path] for path in flow.tables]
+    likely = [table for path, table in tables.items() if not _NOT_WORDS.search(path)]
+    return max(reached or likely or tables.values(), key=lambda table: table.num_embeddings, default=None)
 
 
-def why_no_embedding_dropout(model: nn.Module) -> str:
+_NOT_WORDS = re.compile(r"(^|[._])(w?pos(ition)?|w?pe|(token_)?types?|seg(ment)?)s?($|[._e])")
+
+
+def _named_table(model: nn.Module) -> nn.Embedding | nn.EmbeddingBag | None:
+    """What the model itself says its table is; a model whose input is no text may have the method and refuse."""
+    ask = getattr(model, "get_input_embeddings", None)
+    if not callable(ask):
+        return None
+    try:
+        table = ask()
+    except (NotImplementedError, AttributeError, TypeError):
+        return None
+    return table if isinstance(table, nn.Embedding | nn.EmbeddingBag) else None
+
+
+def why_no_embedding_dropout(model: nn.Module, flow: Flow | None = None) -> str:
     """Empty where `dropout.embedding` has its place, else the reason why it has none."""
-    table = word_table(model)
+    table = word_table(model, flow)
     if table is None:
         return "there is no nn.Embedding and no nn.EmbeddingBag"
     if isinstance(table, nn.EmbeddingBag) and (table.mode != "mean" or table.padding_idx is None):
@@ -108,19 +134,19 @@ def why_no_word_dropout(model: nn.Module) -> str:
     return "the model must say unknown_id and special_ids, the ids of an unknown word and of padding and ends"
 
 
-def attach_words(model: nn.Module, embedding: float, word: float) -> Change:
+def attach_words(model: nn.Module, embedding: float, word: float, flow: Flow | None = None) -> Change:
     """Puts both dropouts on the model, a rate of 0 none; replaces earlier ones.
 
     Raises:
         UsageError: the model has no place for one of them.
     """
     for name, p, why in (
-        ("embedding", embedding, why_no_embedding_dropout(model)),
+        ("embedding", embedding, why_no_embedding_dropout(model, flow)),
         ("word", word, why_no_word_dropout(model)),
     ):
         if p and why:
             raise UsageError(f"dropout.{name}: {type(model).__name__} has no place for it: {why}")
-    table = word_table(model)
+    table = word_table(model, flow)
     refuse_replaced([*([model] if word else []), *([table] if embedding and table else [])])
     detach_words(model)
     account: list[Placement] = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gapless.augment.image.ops import OPS as IMAGE_OPS
 from gapless.augment.prior import Prior
 from gapless.augment.text.ops import OPS as TEXT_OPS
-from gapless.recipe import Augment, BatchNorm, Decay, Dropout, Op, Recipe
+from gapless.recipe import Augment, Decay, Dropout, Op, Recipe
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _norm() -> tuple[Callable[..., float], Callable[..., Recipe]]:
         return float(recipe.batchnorm.insert)
 
     def write(recipe: Recipe, value: float) -> Recipe:
-        return recipe.replace("batchnorm", BatchNorm(insert=value > 0))
+        return recipe.replace("batchnorm", recipe.batchnorm.model_copy(update={"insert": value > 0}))
 
     return read, write
 

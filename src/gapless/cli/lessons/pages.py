@@ -28,7 +28,7 @@ def playground(
     quiet: Quiet = False,
 ) -> int:
     """A page in the browser: turn the four pillars on a network that trains while you watch."""
-    from gapless.cli.lab import own_data
+    from gapless.cli.lessons.lab import own_data
     from gapless.live.playground.page import site
     from gapless.live.playground.training import Stage
     from gapless.live.playground.worlds import fits

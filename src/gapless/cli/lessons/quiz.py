@@ -146,7 +146,7 @@ def _heard(question: Question) -> str | None:
 
 def _measured(question: Question, store: Store) -> Record:
     """The last run of the question's experiment, or one that is run now."""
-    from gapless.cli.lab import measured
+    from gapless.cli.lessons.lab import measured
     from gapless.lab.experiments import EXPERIMENTS
     from gapless.lab.setting import Lab
 

@@ -1,0 +1,1 @@
+"""The lesson's commands: the lab, the quiz, the pages in the browser."""
