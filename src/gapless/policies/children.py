@@ -1,11 +1,12 @@
 """Children: short trainings of the model under a policy, from weights that all of them share.
 
 A warm start is the plain model trained to the end of a quarter of the usual length: it knows its rows by heart, so a
-child that goes on from it for a few epochs under a policy shows what the policy takes back. (12 policies on 150 digits,
-mean Spearman correlation with full trainings over 3 splits, which is a noisy figure: children from the first quarter of
-a full training, whose learning rate is still high, -0.08; from scratch -0.08; from such a warm start 0.38; from one of
-half the length 0.28, with longer children 0.64.) A child is scored by the calibrated loss of the select rows, which is finer than accuracy. Children of one split have the
-same rows, seed and start, so they are compared row by row.
+child that goes on from it for a few epochs under a policy shows what the policy takes back. (12 policies on 150
+digits, mean Spearman correlation with full trainings over 3 splits, which is a noisy figure: children from the first
+quarter of a full training, whose learning rate is still high, -0.08; from scratch -0.08; from such a warm start 0.38;
+from one of half the length 0.28, with longer children 0.64.) A child is scored by the calibrated loss of the select
+rows, which is finer than accuracy. Children of one split have the same rows, seed and start, so they are compared row
+by row.
 """
 
 from __future__ import annotations

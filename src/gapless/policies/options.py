@@ -14,9 +14,9 @@ METHODS: tuple[Method, ...] = get_args(Method)
 MINUTES = 5.0
 """The budget where none is given."""
 USUAL: dict[str, Method] = {"image": "density", "text": "strength"}
-"""The method where none is chosen, by the kind of data. On 150 digits, one run each at one seed, density matching gained
-2.8 points (1.6 to 4.3), the strength search 0.7 (-0.9 to 2.4) and 1.2 (-1.2 to 3.8), and the controller's search had not
-enough time (`bench/policies.py`): no proof that one is better. Texts have no sub-policies."""
+"""The method where none is chosen, by the kind of data. On 150 digits, one run each at one seed, density matching
+gained 2.8 points (1.6 to 4.3), the strength search 0.7 (-0.9 to 2.4) and 1.2 (-1.2 to 3.8), and the controller's
+search had not enough time (`bench/policies.py`): no proof that one is better. Texts have no sub-policies."""
 COST: dict[Method, float] = {"strength": 2.0, "density": 3.0, "controller": 10.0}
 """What each search may cost, in full trainings of the model, its warm starts included."""
 
