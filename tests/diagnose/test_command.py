@@ -123,7 +123,7 @@ def test_a_search_is_handed_what_was_found(tmp_path: Path, monkeypatch: pytest.M
     recipe = Recipe.from_dict({"decay": {"strength": 0.3}})
     seen: list[TuneOptions] = []
 
-    def searched(task: Task, options: TuneOptions, command: str) -> None:
+    def searched(task: Task, options: TuneOptions, *_: object) -> None:
         seen.append(options)
         raise UsageError("far enough")
 

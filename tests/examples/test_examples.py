@@ -53,5 +53,5 @@ def test_hugging_face_text_comes_to_a_verdict() -> None:
     assert "sentences: 140 texts to train and choose on, 60 for the verdict, 2 classes." in done.stderr
     assert "Model: hugging_face_text:network." in done.stderr
     assert re.search(
-        r"^Gain: .* measured once on 60 texts kept aside until the end, 5 seeds each\.$", done.stderr, re.M
+        r"^Gain: .* measured once on 60 texts kept aside until the end, 5 seeds each\.$", done.stdout, re.M
     )

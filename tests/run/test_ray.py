@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -106,6 +107,13 @@ def test_the_cluster_does_what_this_process_does(cluster: Cluster, tmp_path: Pat
         assert {n: o.status for n, o in found.items()} == {0: "done", 1: "done", 2: "done", 3: "rung"}
         assert [plain(found[n]) for n in range(4)] == [plain(here[n]) for n in range(4)]
         assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["3.safetensors"]
+        # weights to start from are sent along
+        start = tmp_path / "start.safetensors"
+        shutil.copy(jobs[3].checkpoint, start)
+        warm = job(4, tmp_path, start=start)
+        (started,) = outcomes(there, [warm]).values()
+        assert plain(started) == plain(outcomes(Inline(pictures(60), 0, lambda: False), [warm])[4])
+        assert started.loss != found[0].loss
         # and goes on from there, on whichever node
         on = job(3, tmp_path)
         there.submit(on, PLAN)

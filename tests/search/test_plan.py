@@ -35,7 +35,7 @@ def planned(folder: Path) -> plan.Lengths:
 def test_a_run_that_goes_on_has_the_speed_it_was_begun_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one, of a machine that has become busy, would lead to other lengths than those that were begun."""
     speeds = iter([Speed(0.01, 0.02), Speed(0.03, 0.05)])
-    monkeypatch.setattr(plan, "_speed", lambda *_: next(speeds))
+    monkeypatch.setattr(plan, "measured_speed", lambda *_: next(speeds))
     assert planned(tmp_path).speed == Speed(0.01, 0.02)
     journal = tmp_path / "journal.jsonl"
     before = journal.read_bytes().splitlines(keepends=True)

@@ -12,18 +12,24 @@ import typer
 from gapless.cli.diagnosed import carried_out, tell
 from gapless.cli.screen import stoppable
 from gapless.cli.tune import (
+    Address,
     Aim,
+    Engine,
+    EngineName,
     FoldCase,
+    GpusPerTraining,
     Group,
     Ignore,
     Keep,
     Missing,
+    ModelName,
     Optimizer,
     repeated,
     source_of,
     task_of,
 )
-from gapless.run.surroundings import default_workers, fresh_folder
+from gapless.run.engines.place import Place
+from gapless.run.surroundings import fresh_folder
 
 BEGUN = time.monotonic()
 FOUND = 5
@@ -39,9 +45,7 @@ class Grave(Enum):
 def diagnose(
     context: typer.Context,
     data: Annotated[str, typer.Argument(help="What `gapless tune` takes.")],
-    model: Annotated[
-        str | None, typer.Option(help="cnn, resnet, mlp, text-bag, text-cnn or module:function. Default: by the data.")
-    ] = None,
+    model: ModelName = None,
     minutes: Annotated[float, typer.Option(help="Time for everything; what costs no training comes first.")] = 1.0,
     epochs: Annotated[int | None, typer.Option(help="How long you train. Default: settled by trying.")] = None,
     lr: Annotated[float | None, typer.Option(help="Your learning rate. Default: settled by trying.")] = None,
@@ -67,6 +71,9 @@ def diagnose(
     seed: Annotated[int, typer.Option(help="Decides every random draw.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes that train. Default: one a core, at most 8.")] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
+    engine: EngineName = Engine.local,
+    address: Address = None,
+    gpus: GpusPerTraining = 0.0,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; an unfinished run in it goes on.")] = None,
     fail_on: Annotated[
         Grave | None, typer.Option(help="Exit code 5 where anything this grave is found; otherwise 0.")
@@ -86,7 +93,8 @@ def diagnose(
         task = task_of(data, source, model, ModelOptions(width, depth))
         if asked:  # a library that was being loaded has swallowed it
             raise KeyboardInterrupt
-        how = minutes, epochs, lr, batch_size, optimizer.value, seed, workers or default_workers(), device, BEGUN
+        place = Place(engine.value, address, gpus)
+        how = minutes, epochs, lr, batch_size, optimizer.value, seed, workers or place.workers(), device, BEGUN, place
         found = carried_out(task, DiagnoseOptions(folder, *how))
     tell(found, folder, as_json)
     return FOUND if fail_on is not None and found.reaches(fail_on.value) else 0

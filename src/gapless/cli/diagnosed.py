@@ -53,7 +53,7 @@ def before_search(task: Task, options: TuneOptions) -> TuneOptions:
     minutes = MINUTES if options.budget is None else SHARE * options.budget
     folder = options.out / FOLDER
     how = options.batch_size, options.optimizer, options.seed, options.workers, options.device, options.begun
-    found = carried_out(task, DiagnoseOptions(folder, minutes, options.epochs, None, *how))
+    found = carried_out(task, DiagnoseOptions(folder, minutes, options.epochs, None, *how, options.place))
     for line in ["", *summary(found)]:
         say(line)
     if found.recipes:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gapless.cli.screen import answers_alone, run_shown, say, stoppable
-from gapless.cli.tune import Data, Optimizer, repeated, task_of
-from gapless.run.surroundings import default_workers, fresh_folder
+from gapless.cli.tune import Address, Data, Engine, EngineName, GpusPerTraining, ModelName, Optimizer, repeated, task_of
+from gapless.run.engines.place import Place
+from gapless.run.surroundings import fresh_folder
 
 if TYPE_CHECKING:
     from gapless.api import LearnedPolicy
@@ -29,12 +30,16 @@ class Search(Enum):
     controller = "controller"
 
 
+Ops = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="An operation to draw from; repeatable. Default: the usual ones."),
+]
+
+
 def policy(
     context: typer.Context,
     data: Data,
-    model: Annotated[
-        str | None, typer.Option(help="cnn, resnet, mlp, text-bag, text-cnn or module:function. Default: by the data.")
-    ] = None,
+    model: ModelName = None,
     minutes: Annotated[float, typer.Option(help="Time for everything.")] = 5.0,
     method: Annotated[
         Search | None,
@@ -43,10 +48,7 @@ def policy(
             "controller: AutoAugment's, by PPO. Default: density for pictures, strength for texts."
         ),
     ] = None,
-    op: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="An operation to draw from; repeatable. Default: the usual ones."),
-    ] = None,
+    op: Ops = None,
     guard: Annotated[bool, typer.Option(help="Stay where labels survive on this data.")] = True,
     epochs: Annotated[int | None, typer.Option(help="Length of a full training. Default: by data and time.")] = None,
     lr: Annotated[float | None, typer.Option(help="The learning rate. Default: settled by trying.")] = None,
@@ -63,6 +65,9 @@ def policy(
     seed: Annotated[int, typer.Option(help="Decides every random draw.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes that train. Default: one a core, at most 8.")] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
+    engine: EngineName = Engine.local,
+    address: Address = None,
+    gpus: GpusPerTraining = 0.0,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; an unfinished run in it goes on.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print result.json to standard output.")] = False,
 ) -> int:
@@ -74,7 +79,8 @@ def policy(
         from gapless.models import ModelOptions
         from gapless.policies.options import USUAL, PolicyOptions
 
-        how = epochs, lr, batch_size, optimizer.value, seed, workers or default_workers(), device, BEGUN
+        place = Place(engine.value, address, gpus)
+        how = epochs, lr, batch_size, optimizer.value, seed, workers or place.workers(), device, BEGUN, place
         options = PolicyOptions(folder, minutes, (method or Search.strength).value, tuple(op or ()), guard, *how)
         source = SourceOptions(data_dir, test, target, train_size, seed, image_size, text=text)
         task = task_of(data, source, model, ModelOptions(width, depth))

@@ -75,6 +75,11 @@ Group = Annotated[
 ]
 
 
+ModelName = Annotated[
+    str | None, typer.Option(help="cnn, resnet, mlp, text-bag, text-cnn or module:function. Default: by the data.")
+]
+
+
 class Engine(Enum):
     local = "local"
     ray = "ray"
@@ -103,9 +108,7 @@ RecipeFile = Annotated[
 def tune(
     context: typer.Context,
     data: Data,
-    model: Annotated[
-        str | None, typer.Option(help="cnn, resnet, mlp, text-bag, text-cnn or module:function. Default: by the data.")
-    ] = None,
+    model: ModelName = None,
     minutes: Annotated[
         float | None, typer.Option(help="Time for everything. Default: 5, unless --trials is given.")
     ] = None,

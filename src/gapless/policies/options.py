@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from gapless.errors import UsageError
+from gapless.run.engines.place import Place
 from gapless.run.surroundings import default_workers
 
 Method = Literal["strength", "density", "controller"]
@@ -27,7 +28,7 @@ class PolicyOptions:
 
     ops: names of operations to draw from; empty for the usual ones of this kind of data. guard: whether operations stay
     in the ranges in which labels survive. epochs, lr: of a full training; None settles them. begun: time.monotonic()
-    when the command began.
+    when the command began. place: where trainings run.
 
     Raises:
         UsageError: a number that cannot be right, an unknown method.
@@ -46,6 +47,7 @@ class PolicyOptions:
     workers: int = field(default_factory=default_workers)
     device: str = "cpu"
     begun: float | None = None
+    place: Place = field(default_factory=Place)
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

@@ -25,7 +25,6 @@ from gapless.policies.options import PolicyOptions
 from gapless.policies.searchers import SEARCHES, Searched, Tried, recipe_of
 from gapless.recipe import Recipe
 from gapless.run.driver import Listener, Run
-from gapless.run.engines.place import Place
 from gapless.run.journal import Journal, replay
 from gapless.search.budget import CLOSING, REFIT, SHORTEST, Speed
 from gapless.search.plan import measured_speed
@@ -76,7 +75,8 @@ def learn(task: Task, options: PolicyOptions, listener: Listener, stop: Callable
         Interrupted: `stop` said so.
     """
     _check(task, options)
-    check_device(options.device)
+    if options.place.engine == "local":  # on a cluster the nodes have it
+        check_device(options.device)
     check(task)
     with Journal(options.out / "journal.jsonl") as journal:
         data = fingerprint(task)
@@ -90,7 +90,7 @@ def learn(task: Task, options: PolicyOptions, listener: Listener, stop: Callable
             task,
             journal,
             (ended, seen),
-            lambda: Place().open(task, options.seed, options.workers, stop, options.minutes),
+            lambda: options.place.open(task, options.seed, options.workers, stop, options.minutes),
             listener,
             stop,
             options.minutes,

@@ -91,8 +91,8 @@ class RayTasks:
 
     def submit(self, job: Job, plan: Plan) -> None:
         self._begun += 1
-        saved = job.checkpoint.read_bytes() if job.checkpoint.exists() else None
-        ref = self._train.remote([self._task], self._seed, job, plan, saved, self._board, self._begun)
+        files = _content(job.checkpoint), _content(job.start)
+        ref = self._train.remote([self._task], self._seed, job, plan, files, self._board, self._begun)
         self._running[ref] = _Running(job, self._begun, self._watch.look())
 
     def wait(self, timeout: float) -> list[Outcome]:
@@ -236,13 +236,18 @@ def _unpacked(task: Any) -> Task:
     return ray.get(task)
 
 
+def _content(path: Path | None) -> bytes | None:
+    return path.read_bytes() if path is not None and path.exists() else None
+
+
 def _train(
-    task: list[Any], seed: int, job: Job, plan: Plan, saved: bytes | None, board: Any, begun: int
+    task: list[Any], seed: int, job: Job, plan: Plan, files: tuple[bytes | None, bytes | None], board: Any, begun: int
 ) -> tuple[Outcome, bytes | None]:
     """Does a job on the node where this runs.
 
     Args:
-        task: one reference, in a list so that it is not unpacked for every job. saved: the job's checkpoint, if any.
+        task: one reference, in a list so that it is not unpacked for every job. files: the job's checkpoint and the
+            weights it starts from, if any.
 
     Returns:
         What came of it, and the checkpoint it left, if any.
@@ -261,8 +266,10 @@ def _train(
         return stopped
 
     with TemporaryDirectory() as folder:
-        here = replace(job, checkpoint=Path(folder) / job.checkpoint.name)
-        if saved is not None:
-            here.checkpoint.write_bytes(saved)
+        places = Path(folder) / job.checkpoint.name, Path(folder) / "start.safetensors"
+        for place, content in zip(places, files, strict=True):
+            if content is not None:
+                place.write_bytes(content)
+        here = replace(job, checkpoint=places[0], start=None if job.start is None else places[1])
         outcome = run(here, _unpacked(task[0]), seed, plan, stopping)
-        return outcome, here.checkpoint.read_bytes() if here.checkpoint.exists() else None
+        return outcome, _content(here.checkpoint)
