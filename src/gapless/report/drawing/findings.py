@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gapless.diagnose.diagnosis import Diagnosis
-from gapless.diagnose.finding import Finding
 from gapless.report.drawing.charts import BAD, INK, PLAIN, SOFT, framed
+
+if TYPE_CHECKING:
+    from gapless.diagnose.diagnosis import Diagnosis
+    from gapless.diagnose.finding import Finding
 
 Spec = dict[str, Any]
 _COLORS = {"grave": BAD, "moderate": PLAIN, "slight": INK}

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gapless.diagnose.examples import Samples
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from gapless.diagnose.examples import Samples
 
     Pixels = NDArray[np.uint8]
 
