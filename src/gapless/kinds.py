@@ -1,7 +1,7 @@
 """What is this module? One answer for every pillar: by type, or by what it does to a probe."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from typing import Any
@@ -91,16 +91,48 @@ def normalises(module: nn.Module) -> bool:
     behaviour.
     """
     own = list(module.parameters(recurse=False))
+    if not own and next(module.children(), None) is None:
+        return _remembered(module, _normalises_without_weights)
     if not own or len(list(module.parameters())) != len(own) or not all(_can_be_probed(p) for p in own):
         return False
     shapes = {tuple(n for n in parameter.shape if n > 1) for parameter in own}
     if len(shapes) != 1:
         return False
+    return _remembered(module, lambda m: _probed(m, own[0].shape))
+
+
+def _remembered(module: nn.Module, ask: Callable[[nn.Module], bool]) -> bool:
     key = _likeness(module)
     known = _known(plain_class(module))
     if key not in known:
-        known[key] = _probed(module, own[0].shape)
+        known[key] = ask(module)
     return known[key]
+
+
+def _normalises_without_weights(module: nn.Module) -> bool:
+    """Whether a module without weights gives its input mean square 1, whatever the input's scale.
+
+    Unit length (a norm of vectors) is not that, nor is a sign, whose values are few.
+    """
+    if any(buffer.is_meta or (not buffer.is_floating_point() and buffer.numel() > 1) for buffer in module.buffers()):
+        return False
+    try:
+        copy = _copied(module)
+    except (RuntimeError, TypeError, ValueError, NotImplementedError):
+        return False
+    own = next((b for b in copy.buffers() if b.is_floating_point()), torch.empty(0))
+    wide = own.numel() if own.ndim == 1 and own.numel() > 1 else 24
+    shapes = ((6, wide), (4, 3, wide), (4, wide, 3), (4, wide, 3, 3))
+    return any(_unit_mean_square(copy.train(mode), shape, own) for mode in (False, True) for shape in shapes)
+
+
+def _unit_mean_square(module: nn.Module, shape: tuple[int, ...], like: Tensor) -> bool:
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        x = 8 * _wave(shape, 1.7, like) + _wave(shape, 0.31, like)
+        y = _output(module, x)
+        if y is None or not _close(_output(module, 4 * x), y) or _close(_output(module, x.flip(0, -1)), y):
+            return False
+        return 0.8 < float(y.square().mean()) < 1.2 and y.unique().numel() > y.numel() // 2
 
 
 @cache

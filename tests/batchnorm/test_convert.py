@@ -276,3 +276,17 @@ def test_hooks_are_not_lost_and_an_error_changes_nothing() -> None:
 def test_bad_arguments(convert: Callable[[nn.Module], object], text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(text)):
         convert(net())
+
+
+@pytest.mark.parametrize("convert", [to_ghost, to_renorm, to_split, freeze])
+def test_statistics_that_were_frozen_by_their_flag_stay(convert: Callable[[nn.Module], Converted]) -> None:
+    """Lightning's BaseFinetuning.freeze(train_bn=False) keeps the statistics and sets track_running_stats to False."""
+    model = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6))
+    model(torch.randn(8, 4))
+    norm = model[1]
+    assert isinstance(norm, nn.BatchNorm1d) and norm.running_mean is not None
+    norm.track_running_stats = False
+    before = norm.running_mean.clone()
+    convert(model)
+    model.train()(torch.randn(40, 4))
+    assert torch.equal(model[1].get_buffer("running_mean"), before)

@@ -90,12 +90,43 @@ def test_torch_runs_under_transformations(taken: list[str]) -> None:
     assert not torch.equal(closed_over[0], closed_over[1])
     gradient = torch.func.grad(half_sum)(x)
     assert set(gradient.unique().tolist()) == {0.0, 2.0}
-    with forward_ad.dual_level():
-        dual = forward_ad.unpack_dual(fast.dropout(forward_ad.make_dual(x, x), 0.5))
-        assert dual.tangent is not None and torch.equal(dual.primal, dual.tangent)
     graph = make_fx(half)(x)
     assert not torch.equal(graph(x), graph(x)), "the mask was baked into the graph"
     assert "kernel" not in taken
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # torch's own import
+def test_forward_mode_has_the_mask_of_the_plain_pass(taken: list[str]) -> None:
+    x = torch.ones(4, 8).T
+    torch.manual_seed(1)
+    plain = half(x)
+    with forward_ad.dual_level():
+        torch.manual_seed(1)
+        dual = forward_ad.unpack_dual(half(forward_ad.make_dual(x, 3 * x)))
+        assert dual.tangent is not None
+        assert torch.equal(dual.primal, plain) and torch.equal(dual.tangent, 3 * plain)
+        torch.manual_seed(1)
+        y = half(x.clone().requires_grad_())  # only looked at in a level, and run again outside of it
+    assert torch.equal(y, plain) and set(taken) == {"kernel"}
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # torch's own import
+def test_a_checkpoint_begun_in_forward_mode_recomputes_its_mask() -> None:
+    x = torch.ones(64, requires_grad=True)
+    with forward_ad.dual_level():
+        y = checkpoint(lambda z: half(z * z), x, use_reentrant=False)
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+    assert torch.equal(gradient, 2 * y)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # torch's own import
+def test_both_modes_agree_with_numbers() -> None:
+    def run(x: Tensor) -> Tensor:
+        torch.manual_seed(1)
+        return fast.dropout(x.sin(), 0.5)
+
+    x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(run, (x,), check_forward_ad=True, check_backward_ad=True)
 
 
 def test_a_vectorised_jacobian_sees_the_mask_of_forward() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gapless import decay
+from gapless import batchnorm, decay
 from gapless.kinds import _known, is_norm, normalises  # pyright: ignore[reportPrivateUsage]
 from gapless.recipe import Decay, Recipe
 
@@ -213,3 +213,52 @@ def test_a_sharded_model_gets_its_groups() -> None:
         assert {id(p) for g in made.param_groups for p in g["params"]} == {id(p) for p in model.parameters()}
     finally:
         distributed.destroy_process_group()
+
+
+class Weightless(nn.Module):
+    """A layer norm without scale and shift, by hand."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - x.mean(-1, keepdim=True)) * (x.var(-1, keepdim=True, unbiased=False) + 1e-5).rsqrt()
+
+
+class Counting(nn.Module):
+    """A batch norm without scale and shift, by hand, that keeps statistics."""
+
+    running: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("running", torch.zeros(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.running.lerp_(x.mean(0), 0.1)
+        return (x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt()
+
+
+class UnitLength(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x / x.norm(dim=-1, keepdim=True)
+
+
+class InputNorm(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - 0.5) / 0.25
+
+
+class Sign(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sign()
+
+
+@pytest.mark.parametrize(
+    ("build", "norm"), [(Weightless, True), (Counting, True), (UnitLength, False), (InputNorm, False), (Sign, False)]
+)
+def test_a_norm_without_weights_is_told_by_what_it_puts_out(build: type[nn.Module], norm: bool) -> None:
+    module = build()
+    before = [buffer.clone() for buffer in module.buffers()]
+    assert is_norm(module) == norm
+    assert all(map(torch.equal, module.buffers(), before))
+    model = nn.Sequential(nn.Linear(4, 8), module, nn.Linear(8, 8), nn.Linear(8, 2))
+    assert bool(batchnorm.insert(model).paths) != norm

@@ -160,3 +160,13 @@ def test_a_failure_half_way_leaves_the_model_as_it_was() -> None:
         batchnorm.insert(model)
     assert list(model.state_dict()) == keys
     assert [type(m) for m in model.modules()] == [type(m) for m in sequential().modules()]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+def test_scripting_says_what_to_do() -> None:
+    model = Net()
+    change = BOTH.attach(model)
+    with pytest.raises(UsageError, match=r"torch\.jit\.script cannot read .* Linear: undo\(\) the change"):
+        torch.jit.script(model)
+    change.undo()
+    torch.jit.script(model)

@@ -1,9 +1,11 @@
 """A recipe as a value: the empty one, its parts, and the way to plain values and TOML and back."""
 
+import io
 import pickle
 import tomllib
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -163,3 +165,11 @@ def test_a_preset_that_does_not_exist_is_an_error() -> None:
         preset("image", "strnog")
     with pytest.raises(UsageError, match=r"no presets for 'sound'. Choose one of: image, table, text"):
         presets("sound")
+
+
+@given(recipes)
+def test_a_checkpoint_that_holds_one_is_loaded_as_weights_only(recipe: Recipe) -> None:
+    file = io.BytesIO()
+    torch.save({"hyper_parameters": {"recipe": recipe}}, file)
+    file.seek(0)
+    assert torch.load(file, weights_only=True)["hyper_parameters"]["recipe"] == recipe

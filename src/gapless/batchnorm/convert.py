@@ -274,6 +274,9 @@ def _exchange(
         if type(old) in kinds:
             _check_exchangeable(path, old)
             new = build(old).train(old.training)
+            if getattr(old, "track_running_stats", True) is False:  # frozen with its statistics kept
+                for norm in (m for m in new.modules() if isinstance(m, BatchNormType)):
+                    norm.track_running_stats = False
             where = tuple(places[id(old)])
             swaps.append(_Swap(where, old, new, where[0][0].training))
             account.append(Placement(path, str(new), f"was {type(old).__name__}"))

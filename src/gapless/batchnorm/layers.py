@@ -8,6 +8,7 @@ unbiased variance, and momentum=None for the plain average over all batches.
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Any
 
 import torch
@@ -157,6 +158,7 @@ class BatchRenorm(BatchNorm):
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine, device=device, dtype=dtype)
         self.r_max, self.d_max = r_max, d_max
         self.start, self.r_end, self.d_end = start, r_end, d_end
+        self._recent: deque[tuple[Tensor, Tensor, Tensor, Tensor]] = deque(maxlen=_REMEMBERED)
 
     def limits(self) -> tuple[Tensor, Tensor]:
         """r_max and d_max of the next training batch, as tensors on the layer's device."""
@@ -171,22 +173,46 @@ class BatchRenorm(BatchNorm):
             return super().forward(input)
         self._check_input_dim(input)
         _check_values(self, input)
-        running_mean, running_var = _running(self)
         with torch.no_grad():
             axes = [axis for axis in range(input.ndim) if axis != 1]
-            var, mean = torch.var_mean(input.to(running_var.dtype), axes, correction=0)
-            sigma_batch, sigma = (var + self.eps).sqrt(), (running_var + self.eps).sqrt()
-            r_max, d_max = (limit.to(var.dtype) for limit in self.limits())
-            r = (sigma_batch / sigma).clamp(1 / r_max, r_max)
-            d = ((mean - running_mean) / sigma).clamp(-d_max, d_max)
-            values = input.numel() // self.num_features
-            _move(self, mean, var * (values / (values - 1)))
+            var, mean = torch.var_mean(input.to(_running(self)[1].dtype), axes, correction=0)
+            known = self._as_before(mean, var) if recomputed() else None
+            if known is not None:
+                r, d = known
+            else:
+                r, d = self._corrections(mean, var)
+                values = input.numel() // self.num_features
+                _move(self, mean, var * (values / (values - 1)))
+                if not torch.compiler.is_compiling():
+                    self._recent.append((mean, var, r, d))
         # gamma * (x_hat * r + d) + beta is batch norm with weight gamma * r and bias gamma * d + beta.
         affine = dict(self.named_parameters(recurse=False))
         weight, bias = (affine["weight"] * r, affine["weight"] * d) if "weight" in affine else (r, d)
         if "bias" in affine:
             bias = bias + affine["bias"]
         return F.batch_norm(input, None, None, weight, bias, True, 0.0, self.eps)
+
+    def _corrections(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
+        """r and d of a batch with these statistics, by the running ones as they are now."""
+        running_mean, running_var = _running(self)
+        sigma_batch, sigma = (var + self.eps).sqrt(), (running_var + self.eps).sqrt()
+        r_max, d_max = (limit.to(var.dtype) for limit in self.limits())
+        r = (sigma_batch / sigma).clamp(1 / r_max, r_max)
+        return r, ((mean - running_mean) / sigma).clamp(-d_max, d_max)
+
+    def _as_before(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor] | None:
+        """r and d that a forward with these very statistics had, which have moved the running ones since; each once.
+
+        torch.utils.checkpoint runs a forward again within the backward pass: the gradient must be of what was computed.
+        """
+        for place, (seen_mean, seen_var, r, d) in enumerate(self._recent):
+            if torch.equal(seen_mean, mean) and torch.equal(seen_var, var):
+                del self._recent[place]
+                return r, d
+        return None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_recent": deque(maxlen=_REMEMBERED)}  # a copy has forwards of its own
 
     def extra_repr(self) -> str:
         limits = f"r_max={self.r_max}, d_max={self.d_max}, start={self.start}, r_end={self.r_end}, d_end={self.d_end}"
@@ -305,6 +331,9 @@ class SplitBatchNorm(BatchNorm):
         return f"{super().extra_repr()}, splits={len(self.auxiliary) + 1}"
 
 
+_REMEMBERED = 256
+"""Forwards whose corrections are kept for a backward pass that runs them again: four numbers a channel each."""
+
 AnyBatchNorm = BatchNormType | FrozenBatchNorm
 
 
@@ -342,8 +371,8 @@ def recomputed() -> bool:
 
 def _move(layer: BatchNormType, mean: Tensor, var: Tensor) -> None:
     """Count one batch and move the running statistics towards its own, as torch does."""
-    if recomputed():
-        return  # the statistics have seen this batch
+    if recomputed() or not layer.track_running_stats:
+        return  # the statistics have seen this batch; or the user has frozen them, as Lightning's finetuning does
     assert layer.num_batches_tracked is not None
     layer.num_batches_tracked.add_(1)
     share = 1.0 / float(layer.num_batches_tracked) if layer.momentum is None else layer.momentum

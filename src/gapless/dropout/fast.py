@@ -28,7 +28,7 @@ from torch.utils import _python_dispatch
 PIECE = 1 << 31  # elements under one key; beyond it the 32-bit position would repeat
 _TYPES = (torch.float32, torch.float64, torch.bfloat16)
 _internals: Any = torch._C  # pyright: ignore[reportPrivateUsage]  # torch has no public question for what we ask
-_forward_mode: Any = forward_ad
+_unpacked: Any = forward_ad.unpack_dual
 _modes: Any = _python_dispatch
 _MASK32 = (1 << 32) - 1
 _MASK64 = (1 << 64) - 1
@@ -87,7 +87,7 @@ def _plain_keys() -> frozenset[int]:
 
 
 def _watched() -> bool:
-    """True under vmap, torch.func, forward mode, make_fx, fake tensors and jit, which must see torch's operations.
+    """True under vmap, torch.func, make_fx, fake tensors and jit, which must see torch's operations.
 
     Modes that only look on, as flop counters do, are not among them: one that is on in a forward pass and off when
     torch.utils.checkpoint runs it again must not change the mask.
@@ -98,7 +98,6 @@ def _watched() -> bool:
             _internals._len_torch_dispatch_stack() > 0
             and any(map(_rewrites, _modes._get_current_dispatch_mode_stack()))
         )
-        or _forward_mode._current_level >= 0
         or _internals._get_tracing_state() is not None
     )
 
@@ -120,6 +119,11 @@ class _Masked(torch.autograd.Function):
         return y
 
     @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> Tensor:
+        """The tangent under the mask of the forward, whether forward mode or checkpoint's recomputation asks."""
+        return run(tangents[0], ctx.rule, ctx.seed, ctx.layout)
+
+    @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         g, rule, layout = grads[0], ctx.rule, ctx.layout
         if has_kernel(g):
@@ -131,7 +135,7 @@ class _Masked(torch.autograd.Function):
 
 
 def _differentiable(x: Tensor, rule: Rule, seed: int, stride: tuple[int, ...] | None) -> Tensor:
-    if torch.is_grad_enabled() and x.requires_grad:
+    if (torch.is_grad_enabled() and x.requires_grad) or _unpacked(x).tangent is not None:
         result: Tensor = _Masked.apply(x, rule, seed, stride)  # pyright: ignore[reportAssignmentType]
         return result
     return run(x, rule, seed, stride)
