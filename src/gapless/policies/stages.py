@@ -25,7 +25,7 @@ from gapless.policies.options import PolicyOptions
 from gapless.policies.searchers import SEARCHES, Searched, Tried, recipe_of
 from gapless.recipe import Recipe
 from gapless.run.driver import Listener, Run
-from gapless.run.journal import Journal, replay
+from gapless.run.journal import Journal, replay, same_run
 from gapless.search.budget import CLOSING, REFIT, SHORTEST, Speed
 from gapless.search.plan import measured_speed
 from gapless.search.space import RATES
@@ -136,20 +136,7 @@ def _same_run(journal: Journal, task: Task, options: PolicyOptions, data: str) -
         "guard": options.guard,
         "data": data,
     }
-    if not journal.events:
-        event = {"event": "policy", "schema": 1, **facts, "at": 0.0}
-        journal.write(event)
-        journal.events.append(event)
-        return
-    before = journal.events[0]
-    if before["event"] != "policy":
-        raise UsageError(f"--out {options.out}: holds a run of another command; choose another folder")
-    for name, value in facts.items():
-        if before.get(name) != value:
-            raise UsageError(
-                f"--out {options.out}: holds a search with another {name}: {before.get(name)!r}, this one's is "
-                f"{value!r}; choose another folder"
-            )
+    same_run(journal, options.out, "policy", "a search with another", facts)
 
 
 class _Stages:

@@ -162,3 +162,28 @@ def replay(events: Iterable[Event], take: Callable[[Event], None]) -> None:
                 f"journal.jsonl line {number}: not a {event['event']} of this version of gapless ({error!r}); "
                 "choose another --out"
             ) from error
+
+
+def same_run(journal: Journal, out: Path, event: str, holds: str, facts: Event) -> None:
+    """Journals what a run is of as its first event, or checks that the journal in `out` is of the same.
+
+    Args:
+        event: the kind of that first event, one for each command. holds: what the folder holds, for the errors.
+
+    Raises:
+        UsageError: the folder holds a run of another command or of other facts.
+    """
+    if not journal.events:
+        first = {"event": event, "schema": 1, **facts, "at": 0.0}
+        journal.write(first)
+        journal.events.append(first)
+        return
+    before = journal.events[0]
+    if before["event"] != event:
+        raise UsageError(f"--out {out}: holds a run of another command; choose another folder")
+    for name, value in facts.items():
+        if before.get(name) != value:
+            raise UsageError(
+                f"--out {out}: holds {holds} {name}: {before.get(name)!r}, this one's is {value!r}; choose another "
+                "folder"
+            )

@@ -18,11 +18,11 @@ from gapless.diagnose.experiment.options import RATES, DiagnoseOptions
 from gapless.diagnose.experiment.quick import quick_models
 from gapless.diagnose.experiment.training import FOLDS, Training
 from gapless.diagnose.finding import Absent, Finding, Reference, ranked
-from gapless.errors import BudgetError, DataError, UsageError
+from gapless.errors import BudgetError, DataError
 from gapless.recipe import Recipe
 from gapless.run.driver import Listener, Run, Work
 from gapless.run.job import Job, Outcome
-from gapless.run.journal import Journal
+from gapless.run.journal import Journal, same_run
 from gapless.train.loop import Plan
 
 CLOSING = 2.0
@@ -82,20 +82,7 @@ def _same_run(journal: Journal, task: Task, options: DiagnoseOptions) -> None:
         "learning rate": options.lr,
         "data": fingerprint(task),
     }
-    if not journal.events:
-        event = {"event": "diagnosis", "schema": 1, **facts, "at": 0.0}
-        journal.write(event)
-        journal.events.append(event)
-        return
-    before = journal.events[0]
-    if before["event"] != "diagnosis":
-        raise UsageError(f"--out {options.out}: holds a run of another command; choose another folder")
-    for name, value in facts.items():
-        if before.get(name) != value:
-            raise UsageError(
-                f"--out {options.out}: holds a diagnosis of another {name}: {before.get(name)!r}, this one's is "
-                f"{value!r}; choose another folder"
-            )
+    same_run(journal, options.out, "diagnosis", "a diagnosis of another", facts)
 
 
 class _Stages:
